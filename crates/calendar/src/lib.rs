@@ -1,0 +1,1 @@
+//! Exchange sessions, holidays, half days and expiry rules.
