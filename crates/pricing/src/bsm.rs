@@ -1,0 +1,246 @@
+//! Black–Scholes–Merton: a lognormal underlying with a continuous dividend yield.
+//!
+//! Source: Merton (1973), *Theory of Rational Option Pricing*, eq. 21 with a proportional dividend;
+//! the notation is Haug, *The Complete Guide to Option Pricing Formulas* (2007), §1.1.
+//!
+//! ```text
+//! d1 = ln(F/K)/(σ√T) + σ√T/2,  d2 = d1 − σ√T,  F = S e^{(r−q)T}
+//! call = S e^{−qT} N(d1) − K e^{−rT} N(d2),  put = K e^{−rT} N(−d2) − S e^{−qT} N(−d1)
+//! ```
+//!
+//! Limits: with no time or no volatility left the value is the discounted intrinsic value of the
+//! forward; a zero spot or strike gives the certain payoff. Negative spot, strike, time or volatility
+//! and NaN anywhere give NaN.
+use crate::Right;
+
+/// What a Black–Scholes–Merton price depends on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BsmInputs {
+    /// Price of the underlying, ≥ 0.
+    pub spot: f64,
+    /// Strike, ≥ 0.
+    pub strike: f64,
+    /// Time to expiry in years, ≥ 0.
+    pub years: f64,
+    /// Continuously compounded interest rate per year; may be negative.
+    pub rate: f64,
+    /// Continuously compounded dividend yield (or borrow fee) per year; may be negative.
+    pub dividend_yield: f64,
+    /// Volatility per 1.00 and √year, ≥ 0.
+    pub vol: f64,
+}
+
+/// What an implied volatility depends on: a price in place of the volatility.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IvInputs {
+    /// Present value of the option, per unit of underlying.
+    pub price: f64,
+    /// Price of the underlying, > 0.
+    pub spot: f64,
+    /// Strike, > 0.
+    pub strike: f64,
+    /// Time to expiry in years, > 0.
+    pub years: f64,
+    /// Continuously compounded interest rate per year.
+    pub rate: f64,
+    /// Continuously compounded dividend yield per year.
+    pub dividend_yield: f64,
+}
+
+impl IvInputs {
+    /// The terms of `inputs` (its `vol` is not used) with an observed `price`.
+    #[must_use]
+    pub fn from_price(price: f64, inputs: &BsmInputs) -> Self {
+        let BsmInputs { spot, strike, years, rate, dividend_yield, .. } = *inputs;
+        Self { price, spot, strike, years, rate, dividend_yield }
+    }
+}
+
+/// Why a price has no implied volatility.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum IvError {
+    /// An input is NaN or infinite.
+    #[error("implied volatility needs finite inputs: {name} is {value}")]
+    NotFinite {
+        /// Which input.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// An input that must be positive is not.
+    #[error("implied volatility needs {name} > 0, found {value}")]
+    NotPositive {
+        /// Which input.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// The price is at or below the discounted intrinsic value: no volatility gives it.
+    #[error("price {price} does not exceed the no-arbitrage minimum {minimum}: no volatility gives it")]
+    NoTimeValue {
+        /// The price asked for.
+        price: f64,
+        /// The value at zero volatility.
+        minimum: f64,
+    },
+    /// The price is at or above the value at infinite volatility.
+    #[error("price {price} is not below the no-arbitrage maximum {maximum}: no volatility gives it")]
+    AboveMaximum {
+        /// The price asked for.
+        price: f64,
+        /// The value at infinite volatility.
+        maximum: f64,
+    },
+}
+
+/// Present value of a European option.
+///
+/// ```
+/// use onetape_pricing::{Right, bsm};
+/// // Haug (1998), p. 2: 2.1334.
+/// let inputs = bsm::BsmInputs { spot: 60.0, strike: 65.0, years: 0.25, rate: 0.08, dividend_yield: 0.0, vol: 0.3 };
+/// assert!((bsm::price(&inputs, Right::Call) - 2.1334).abs() < 5e-5);
+/// ```
+#[must_use]
+pub fn price(inputs: &BsmInputs, right: Right) -> f64 {
+    let Some(terms) = Terms::new(inputs) else { return f64::NAN };
+    let sign = right.sign();
+    let (n1, n2) = terms.probabilities(sign);
+    let value = sign * (terms.discounted_spot * n1 - terms.discounted_strike * n2);
+    if value < 0.0 { 0.0 } else { value }
+}
+
+/// ∂price/∂spot.
+#[must_use]
+pub fn delta(inputs: &BsmInputs, right: Right) -> f64 {
+    let Some(terms) = Terms::new(inputs) else { return f64::NAN };
+    let sign = right.sign();
+    sign * libm::exp(-inputs.dividend_yield * inputs.years) * terms.probabilities(sign).0
+}
+
+/// The volatility at which [`price`] returns `inputs.price`.
+///
+/// # Errors
+/// [`IvError`] if an input is not finite or not positive, or if the price lies outside the open
+/// interval between the discounted intrinsic value and the value at infinite volatility.
+pub fn implied_vol(inputs: &IvInputs, right: Right) -> Result<f64, IvError> {
+    let IvInputs { price: target, spot, strike, years, rate, dividend_yield } = *inputs;
+    for (name, value) in [("price", target), ("rate", rate), ("dividend_yield", dividend_yield)] {
+        if !value.is_finite() {
+            return Err(IvError::NotFinite { name, value });
+        }
+    }
+    for (name, value) in [("spot", spot), ("strike", strike), ("years", years)] {
+        if !value.is_finite() {
+            return Err(IvError::NotFinite { name, value });
+        }
+        if value <= 0.0 {
+            return Err(IvError::NotPositive { name, value });
+        }
+    }
+    let discounted_spot = spot * libm::exp(-dividend_yield * years);
+    let discounted_strike = strike * libm::exp(-rate * years);
+    let minimum = right.intrinsic(discounted_spot, discounted_strike);
+    let maximum = if right == Right::Call { discounted_spot } else { discounted_strike };
+    if target <= minimum {
+        return Err(IvError::NoTimeValue { price: target, minimum });
+    }
+    if target >= maximum {
+        return Err(IvError::AboveMaximum { price: target, maximum });
+    }
+    // Bisection on ln σ: slow, but sound over the whole domain.
+    let (mut low, mut high) = (-50.0, 20.0);
+    for _ in 0..80 {
+        let middle = 0.5 * (low + high);
+        let vol = libm::exp(middle);
+        let at = price(&BsmInputs { spot, strike, years, rate, dividend_yield, vol }, right);
+        if at < target {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(libm::exp(0.5 * (low + high)))
+}
+
+/// The quantities every formula shares.
+struct Terms {
+    discounted_spot: f64,
+    discounted_strike: f64,
+    d1: f64,
+    d2: f64,
+}
+
+impl Terms {
+    fn new(inputs: &BsmInputs) -> Option<Self> {
+        let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
+        // Written so that NaN fails.
+        let valid = spot >= 0.0 && strike >= 0.0 && years >= 0.0 && vol >= 0.0;
+        if !valid || rate.is_nan() || dividend_yield.is_nan() {
+            return None;
+        }
+        let total_vol = vol * years.sqrt();
+        let log_moneyness = libm::log(spot / strike) + (rate - dividend_yield) * years;
+        let (d1, d2) = if total_vol > 0.0 {
+            let centre = log_moneyness / total_vol;
+            (centre + 0.5 * total_vol, centre - 0.5 * total_vol)
+        } else {
+            let certain = if log_moneyness == 0.0 { 0.0 } else { log_moneyness * f64::INFINITY };
+            (certain, certain)
+        };
+        Some(Self {
+            discounted_spot: spot * libm::exp(-dividend_yield * years),
+            discounted_strike: strike * libm::exp(-rate * years),
+            d1,
+            d2,
+        })
+    }
+
+    fn probabilities(&self, sign: f64) -> (f64, f64) {
+        (normal_cdf(sign * self.d1), normal_cdf(sign * self.d2))
+    }
+}
+
+fn normal_cdf(x: f64) -> f64 {
+    0.5 * libm::erfc(-x * core::f64::consts::FRAC_1_SQRT_2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn haug() -> BsmInputs {
+        BsmInputs { spot: 60.0, strike: 65.0, years: 0.25, rate: 0.08, dividend_yield: 0.0, vol: 0.3 }
+    }
+
+    #[test]
+    fn haug_1998_page_2() {
+        assert!((price(&haug(), Right::Call) - 2.133_368_444_916_2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn limits_are_defined() {
+        let now = BsmInputs { years: 0.0, ..haug() };
+        assert_eq!(price(&now, Right::Put), 5.0);
+        assert_eq!(delta(&now, Right::Put), -1.0);
+        assert_eq!(price(&BsmInputs { spot: 0.0, rate: 0.0, ..haug() }, Right::Put), 65.0);
+        assert_eq!(price(&BsmInputs { strike: 0.0, ..haug() }, Right::Call), 60.0);
+        assert!(price(&BsmInputs { vol: f64::NAN, ..haug() }, Right::Call).is_nan());
+        assert!(price(&BsmInputs { vol: -0.1, ..haug() }, Right::Call).is_nan());
+    }
+
+    #[test]
+    fn implied_vol_inverts_the_price() {
+        for right in [Right::Call, Right::Put] {
+            let quoted = IvInputs::from_price(price(&haug(), right), &haug());
+            let vol = implied_vol(&quoted, right).expect("a price of this model");
+            assert!((vol - 0.3).abs() < 1e-13);
+        }
+    }
+
+    #[test]
+    fn a_price_below_intrinsic_is_refused() {
+        let quoted = IvInputs::from_price(4.0, &BsmInputs { rate: 0.0, ..haug() });
+        assert!(matches!(implied_vol(&quoted, Right::Put), Err(IvError::NoTimeValue { .. })));
+    }
+}
