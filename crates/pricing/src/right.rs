@@ -2,6 +2,7 @@
 
 /// The right an option gives its holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Right {
     /// The right to buy at the strike.
     Call,

@@ -1,0 +1,62 @@
+//! Cold inputs: everything from outside that does not fit a 64-byte record.
+//!
+//! Variant order is the wire format (fixed-int bincode): append only.
+
+use crate::config::RunConfig;
+use crate::ids::{OrderIx, StrategyIx};
+use crate::instrument::InstrumentDef;
+use serde::{Deserialize, Serialize};
+
+/// A cold input, referenced by a [`crate::record::Kind::Cold`] record of the same block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Cold {
+    /// The run begins with this configuration: the first input of a journal, never of a session.
+    Start(Box<RunConfig>),
+    /// An instrument is defined; its index is the count of definitions before it.
+    Definition(Box<InstrumentDef>),
+    /// An operator's command.
+    Command(Command),
+}
+
+/// A control command: enters through the log and so replays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Stop every strategy and cancel every open order.
+    Kill {
+        /// Why, as the operator put it.
+        reason: String,
+    },
+    /// The strategy gets no callbacks until resumed; its orders stay.
+    Pause {
+        /// Which strategy.
+        strategy: StrategyIx,
+    },
+    /// Ends a pause.
+    Resume {
+        /// Which strategy.
+        strategy: StrategyIx,
+    },
+    /// Sets a strategy parameter.
+    Set {
+        /// Which strategy.
+        strategy: StrategyIx,
+        /// Parameter key.
+        key: String,
+        /// Value as text.
+        value: String,
+    },
+    /// Cancels an order.
+    Cancel {
+        /// Which order.
+        order: OrderIx,
+    },
+}
+
+/// An input with its cold payload, as producers hand it over before blocks are built.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// The record.
+    pub record: crate::record::Record,
+    /// The payload of a cold record.
+    pub cold: Option<Cold>,
+}
