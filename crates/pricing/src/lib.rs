@@ -19,6 +19,7 @@
 #![deny(missing_docs)]
 
 pub mod bsm;
+pub mod math;
 mod right;
 
 pub use bsm::IvError;
