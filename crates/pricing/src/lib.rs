@@ -24,3 +24,8 @@ mod right;
 
 pub use bsm::IvError;
 pub use right::Right;
+
+mod model_error;
+pub mod surface;
+
+pub use model_error::ModelError;

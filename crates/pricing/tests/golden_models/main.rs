@@ -1,0 +1,7 @@
+//! Models, surfaces and volatility analysis against the high-precision reference
+//! tables. The tables live outside the repository: `ONETAPE_SHARED` names their
+//! folder, default `<workspace>/../shared`; without them each test prints one line
+//! and passes.
+
+mod surface;
+mod table;
