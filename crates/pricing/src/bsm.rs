@@ -11,6 +11,12 @@
 //! Limits: with no time or no volatility left the value is the discounted intrinsic value of the
 //! forward; a zero spot or strike gives the certain payoff. Negative spot, strike, time or volatility
 //! and NaN anywhere give NaN.
+pub mod batch;
+pub(crate) mod core;
+mod greeks;
+
+use self::core::{Carry, Core};
+pub use self::greeks::{Greeks, Risk};
 use crate::Right;
 
 /// What a Black–Scholes–Merton price depends on.
@@ -103,19 +109,36 @@ pub enum IvError {
 /// ```
 #[must_use]
 pub fn price(inputs: &BsmInputs, right: Right) -> f64 {
-    let Some(terms) = Terms::new(inputs) else { return f64::NAN };
-    let sign = right.sign();
-    let (n1, n2) = terms.probabilities(sign);
-    let value = sign * (terms.discounted_spot * n1 - terms.discounted_strike * n2);
-    if value < 0.0 { 0.0 } else { value }
+    inputs.core(right).1.price()
 }
 
 /// ∂price/∂spot.
 #[must_use]
 pub fn delta(inputs: &BsmInputs, right: Right) -> f64 {
-    let Some(terms) = Terms::new(inputs) else { return f64::NAN };
-    let sign = right.sign();
-    sign * libm::exp(-inputs.dividend_yield * inputs.years) * terms.probabilities(sign).0
+    let (carry, core) = inputs.core(right);
+    core.risk(&carry).delta
+}
+
+/// Price and the five sensitivities of a risk line.
+#[must_use]
+pub fn risk(inputs: &BsmInputs, right: Right) -> Risk {
+    let (carry, core) = inputs.core(right);
+    core.risk(&carry)
+}
+
+/// Price and all sixteen sensitivities.
+#[must_use]
+pub fn greeks(inputs: &BsmInputs, right: Right) -> Greeks {
+    let (carry, core) = inputs.core(right);
+    core.greeks(&carry)
+}
+
+impl BsmInputs {
+    #[inline]
+    fn core(&self, right: Right) -> (Carry, Core) {
+        let carry = Carry::new(self.spot, self.years, self.rate, self.dividend_yield);
+        (carry, Core::new(&carry, self.strike, self.vol, right.sign()))
+    }
 }
 
 /// The volatility at which [`price`] returns `inputs.price`.
@@ -161,48 +184,6 @@ pub fn implied_vol(inputs: &IvInputs, right: Right) -> Result<f64, IvError> {
         }
     }
     Ok(libm::exp(0.5 * (low + high)))
-}
-
-/// The quantities every formula shares.
-struct Terms {
-    discounted_spot: f64,
-    discounted_strike: f64,
-    d1: f64,
-    d2: f64,
-}
-
-impl Terms {
-    fn new(inputs: &BsmInputs) -> Option<Self> {
-        let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
-        // Written so that NaN fails.
-        let valid = spot >= 0.0 && strike >= 0.0 && years >= 0.0 && vol >= 0.0;
-        if !valid || rate.is_nan() || dividend_yield.is_nan() {
-            return None;
-        }
-        let total_vol = vol * years.sqrt();
-        let log_moneyness = libm::log(spot / strike) + (rate - dividend_yield) * years;
-        let (d1, d2) = if total_vol > 0.0 {
-            let centre = log_moneyness / total_vol;
-            (centre + 0.5 * total_vol, centre - 0.5 * total_vol)
-        } else {
-            let certain = if log_moneyness == 0.0 { 0.0 } else { log_moneyness * f64::INFINITY };
-            (certain, certain)
-        };
-        Some(Self {
-            discounted_spot: spot * libm::exp(-dividend_yield * years),
-            discounted_strike: strike * libm::exp(-rate * years),
-            d1,
-            d2,
-        })
-    }
-
-    fn probabilities(&self, sign: f64) -> (f64, f64) {
-        (normal_cdf(sign * self.d1), normal_cdf(sign * self.d2))
-    }
-}
-
-fn normal_cdf(x: f64) -> f64 {
-    0.5 * libm::erfc(-x * core::f64::consts::FRAC_1_SQRT_2)
 }
 
 #[cfg(test)]

@@ -18,9 +18,11 @@
 //! from this crate's own kernels or from `libm`, and nothing is contracted into fused operations.
 #![deny(missing_docs)]
 
+pub mod black76;
 pub mod bsm;
 pub mod math;
 mod right;
+mod simd;
 
 pub use bsm::IvError;
 pub use right::Right;
