@@ -106,6 +106,8 @@ pub mod flags {
     pub const EXTENDED: u8 = 16;
     /// Part of a snapshot rather than an incremental update.
     pub const SNAPSHOT: u8 = 32;
+    /// On a seal: the tape ends here, and what is due up to the last settlement runs.
+    pub const END: u8 = 64;
 }
 
 /// A consolidated or venue quote. A side is live when its price and size are above zero.

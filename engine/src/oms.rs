@@ -1,0 +1,260 @@
+//! The order management system: submissions, state changes, booking of execution reports.
+
+use crate::account::Lot;
+use crate::event::{CashReason, Event, Execution, StateReason};
+use crate::fees;
+use crate::ids::{AccountIx, InstrumentIx, OrderIx, Seq, StrategyIx};
+use crate::instrument::InstrumentKind;
+use crate::num::{Money, Nanos, Price, Qty};
+use crate::order::{Order, OrderState, Package};
+use crate::schedule::Report;
+use crate::state::{Core, Notice};
+use crate::strategy::FillReport;
+use crate::venue::Action;
+
+impl Core {
+    /// Appends an order; risk judges it once all orders of the same callback are in.
+    pub(crate) fn append_order(&mut self, strategy: StrategyIx, package: Package, cause: Seq) -> OrderIx {
+        let ix = OrderIx::from(self.orders.len());
+        let filled = vec![Qty::ZERO; package.legs.len()];
+        let seq =
+            self.emit(cause, Event::Submitted { order: ix, strategy, package: Box::new(package.clone()) });
+        let state = OrderState::Submitted;
+        self.orders.push(Order {
+            ix,
+            strategy,
+            package,
+            state,
+            filled,
+            submit_seq: seq,
+            submit_ts: self.now,
+        });
+        self.open_orders.insert(ix);
+        ix
+    }
+
+    /// Judges an appended order and, when approved, sends it to the venue.
+    pub(crate) fn judge_and_send(&mut self, ix: OrderIx) {
+        let cause = self.orders[ix.index()].submit_seq;
+        let strategy = self.orders[ix.index()].strategy;
+        let verdict = self.judge(ix);
+        let refused = verdict.outcome.as_ref().err().copied();
+        let seq =
+            self.emit(cause, Event::Risk { order: ix, refused, value: verdict.value, limit: verdict.limit });
+        match verdict.outcome {
+            Ok(approved) => {
+                let order = approved.order();
+                self.track_series(order);
+                self.change_state(order, OrderState::Approved, StateReason::RiskApproved, seq);
+                self.send_to_venue(seq, Action::New(order));
+            }
+            Err(_) => {
+                let seq = self.change_state(ix, OrderState::Rejected, StateReason::RiskRefused, seq);
+                self.notices.push_back(Notice::Order(strategy, ix, seq));
+            }
+        }
+    }
+
+    /// Moves an order along its table; a transition outside it is journaled and refused.
+    pub(crate) fn change_state(
+        &mut self,
+        ix: OrderIx,
+        to: OrderState,
+        reason: StateReason,
+        cause: Seq,
+    ) -> Seq {
+        let from = self.orders[ix.index()].state;
+        if !from.may_become(to) {
+            return self.emit(cause, Event::IllegalTransition { order: ix, from, to });
+        }
+        self.orders[ix.index()].state = to;
+        if to.is_final() {
+            self.open_orders.remove(&ix);
+            self.filled_so_far.remove(&(ix, 0));
+        }
+        self.emit(cause, Event::State { order: ix, from, to, reason })
+    }
+
+    /// A strategy or operator asks to cancel.
+    pub(crate) fn request_cancel(&mut self, ix: OrderIx, reason: StateReason, cause: Seq) {
+        let Some(order) = self.orders.get(ix.index()) else { return };
+        let state = order.state;
+        let seq = self.emit(cause, Event::CancelRequested { order: ix });
+        // A cancel of a finished or already cancelling order is a race lost, not an error.
+        if state.is_final() || state == OrderState::PendingCancel {
+            return;
+        }
+        let seq = self.change_state(ix, OrderState::PendingCancel, reason, seq);
+        self.send_to_venue(seq, Action::Cancel(ix));
+    }
+
+    /// Books a venue's report.
+    pub(crate) fn book_report(&mut self, report: Report, cause: Seq) {
+        match report {
+            Report::Ack(ix) => {
+                if self.orders[ix.index()].state == OrderState::Approved {
+                    let seq = self.change_state(ix, OrderState::Working, StateReason::VenueAck, cause);
+                    self.notice_order(ix, seq);
+                }
+            }
+            Report::Executed(execution) => self.book_fill(execution, cause),
+            Report::Done(ix, to, reason) => {
+                if !self.orders[ix.index()].state.is_final() {
+                    let seq = self.change_state(ix, to, reason, cause);
+                    self.notice_order(ix, seq);
+                }
+            }
+        }
+    }
+
+    fn notice_order(&mut self, ix: OrderIx, seq: Seq) {
+        self.notices.push_back(Notice::Order(self.orders[ix.index()].strategy, ix, seq));
+    }
+
+    fn book_fill(&mut self, execution: Execution, cause: Seq) {
+        let (ix, leg) = (execution.order, execution.leg);
+        let order = &mut self.orders[ix.index()];
+        let (account, strategy) = (order.package.account, order.strategy);
+        let filled = &mut order.filled[usize::from(leg)];
+        *filled = *filled + execution.quantity;
+        let is_filled = order.is_filled();
+        let state = order.state;
+        let fee = self.fee_of(&execution);
+        let seq = self.emit(cause, Event::Fill { execution, account, fee });
+        // A partial fill does not undo a cancel under way.
+        if is_filled {
+            self.change_state(ix, OrderState::Filled, StateReason::Fill, seq);
+        } else if state != OrderState::PendingCancel {
+            self.change_state(ix, OrderState::PartiallyFilled, StateReason::Fill, seq);
+        }
+        self.book_trade(
+            account,
+            execution.instrument,
+            execution.quantity,
+            execution.price,
+            CashReason::Trade,
+            seq,
+        );
+        if fee.0 != 0 {
+            self.accounts[account.index()].fees += fee;
+            self.move_cash(account, fee.neg(), CashReason::Fee, seq);
+        }
+        self.notices.push_back(Notice::Fill(strategy, FillReport { execution, fee }, seq));
+    }
+
+    /// The fee this execution adds to what its leg was charged before.
+    fn fee_of(&mut self, execution: &Execution) -> Money {
+        let def = &self.instruments[execution.instrument.index()];
+        let quantity = execution.quantity.abs();
+        let value = execution.price.notional(quantity, def.multiplier);
+        // LEAN's tiers look at the quote an aggressor trades against.
+        let premium = if execution.quantity.0 > 0 { execution.ask } else { execution.bid };
+        let premium = if premium.0 > 0 { premium } else { execution.price };
+        let entry = self.filled_so_far.entry((execution.order, execution.leg)).or_default();
+        entry.0.quantity = Qty(entry.0.quantity.0 + quantity.0);
+        entry.0.value += value;
+        entry.0.premium = premium;
+        let total = fees::total(self.config.fees, def, entry.0);
+        let fee = total - entry.1;
+        entry.1 = total;
+        fee
+    }
+
+    /// Books quantity at a price: position, realised profit, cash, mark.
+    pub(crate) fn book_trade(
+        &mut self,
+        account: AccountIx,
+        ix: InstrumentIx,
+        quantity: Qty,
+        price: Price,
+        reason: CashReason,
+        cause: Seq,
+    ) {
+        let (multiplier, kind) = (self.def(ix).multiplier, self.def(ix).kind);
+        let is_margined = kind == InstrumentKind::Future;
+        let (position, realized) =
+            self.accounts[account.index()].trade(ix, Lot { quantity, price }, multiplier, is_margined);
+        let (quantity_after, cost) = (position.quantity, position.cost);
+        self.emit(
+            cause,
+            Event::Position { account, instrument: ix, quantity: quantity_after, cost, realized },
+        );
+        let mark = self.mark_price(ix, quantity_after).unwrap_or(price);
+        self.accounts[account.index()].mark(ix, mark, multiplier);
+        let amount = if is_margined { realized } else { price.notional(quantity, multiplier).neg() };
+        self.move_cash(account, amount, reason, cause);
+    }
+
+    pub(crate) fn move_cash(&mut self, account: AccountIx, amount: Money, reason: CashReason, cause: Seq) {
+        if amount.0 == 0 {
+            return;
+        }
+        self.accounts[account.index()].pay(amount);
+        let balance = self.accounts[account.index()].cash;
+        self.emit(cause, Event::Cash { account, amount, reason, balance });
+    }
+
+    /// Price of a position under the run's mark policy; `None` when the tape says nothing.
+    pub(crate) fn mark_price(&self, ix: InstrumentIx, quantity: Qty) -> Option<Price> {
+        use crate::config::MarkPolicy;
+        let top = &self.tops[ix.index()];
+        let is_option = self.def(ix).option.is_some();
+        if self.config.marks == MarkPolicy::LastTrade {
+            // LEAN: an option's mid of the last quote however old; stock at its last trade.
+            let quoted = match (top.bid.price.0 > 0, top.ask.price.0 > 0) {
+                (true, true) => Some(Price::mid(top.bid.price, top.ask.price)),
+                (true, false) => Some(top.bid.price),
+                (false, true) => Some(top.ask.price),
+                (false, false) => None,
+            };
+            let last = (top.last.0 > 0).then_some(top.last);
+            return if is_option { quoted.or(last) } else { last.or(quoted) };
+        }
+        let one_sided = || {
+            let side = if quantity.0 >= 0 { top.live_bid(self.now) } else { top.live_ask(self.now) };
+            side.map(|side| side.price)
+        };
+        let quoted = top.mid(self.now).or_else(one_sided);
+        quoted.or(if is_option { None } else { (top.last.0 > 0).then_some(top.last) })
+    }
+
+    /// Re-marks every position and journals each account's equity.
+    pub(crate) fn mark_accounts(&mut self, cause: Seq) {
+        for n in 0..self.accounts.len() {
+            let account = AccountIx::from(n);
+            let held: Vec<(InstrumentIx, Qty)> =
+                self.accounts[n].positions().map(|(ix, position)| (ix, position.quantity)).collect();
+            let mut liquidation = self.accounts[n].cash;
+            for (ix, quantity) in held {
+                let multiplier = self.def(ix).multiplier;
+                if let Some(price) = self.mark_price(ix, quantity) {
+                    self.accounts[n].mark(ix, price, multiplier);
+                }
+                let top = &self.tops[ix.index()];
+                let natural = if quantity.0 > 0 { top.live_bid(self.now) } else { top.live_ask(self.now) };
+                let position = self.accounts[n].position(ix);
+                let (value, mark) = position.map_or((Money::ZERO, Price::ZERO), |p| (p.value, p.mark));
+                // Closed at the natural price where there is one, else at the mark.
+                let slip =
+                    natural.map_or(Money::ZERO, |side| (side.price - mark).notional(quantity, multiplier));
+                liquidation += value + slip;
+            }
+            let (requirement, _) = self.requirement_after(account, None);
+            let held = &self.accounts[n];
+            let (cash, equity) = (held.cash, held.equity());
+            self.emit(cause, Event::Mark { account, cash, equity, liquidation, requirement });
+        }
+    }
+
+    /// Schedules the next mark when none is pending: marks follow activity, not empty nights.
+    #[inline]
+    pub(crate) fn schedule_mark(&mut self, seq: Seq) {
+        let interval = self.config.mark_interval_ns;
+        if self.mark_is_scheduled || interval == 0 {
+            return;
+        }
+        self.mark_is_scheduled = true;
+        let due = Nanos((self.now.0 / interval + 1).saturating_mul(interval));
+        self.schedule.push(due, seq, crate::schedule::Due::Mark);
+    }
+}

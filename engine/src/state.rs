@@ -1,0 +1,126 @@
+//! The loop's state, and the one way to append a derived event.
+
+use crate::account::Account;
+use crate::book::Top;
+use crate::chain::Chains;
+use crate::config::RunConfig;
+use crate::event::{Derived, Event};
+use crate::fees::FilledSoFar;
+use crate::fixed_map::FixedMap;
+use crate::ids::{InstrumentIx, OrderIx, Seq, StrategyIx};
+use crate::instrument::{InstrumentDef, InstrumentKind};
+use crate::num::{Money, Nanos, Price};
+use crate::order::Order;
+use crate::record::SessionPhase;
+use crate::schedule::Schedule;
+use crate::venue::Venue;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What waits to be told to strategies, first in first out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Notice {
+    Order(StrategyIx, OrderIx, Seq),
+    Fill(StrategyIx, crate::strategy::FillReport, Seq),
+    Expiry(InstrumentIx, Seq),
+}
+
+/// Everything but the strategies.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) config: RunConfig,
+    pub(crate) now: Nanos,
+    pub(crate) seq: Seq,
+    /// Inputs of the block under construction.
+    pub(crate) block_inputs: u32,
+    /// Derived lane of the block under construction.
+    pub(crate) derived: Vec<Derived>,
+    pub(crate) instruments: Vec<InstrumentDef>,
+    pub(crate) symbols: FixedMap<String, InstrumentIx>,
+    pub(crate) tops: Vec<Top>,
+    pub(crate) chains: Chains,
+    pub(crate) session: Option<SessionPhase>,
+    /// `None` until a session phase arrives: tapes without phases trade around the clock.
+    pub(crate) is_open: Option<bool>,
+    pub(crate) orders: Vec<Order>,
+    pub(crate) open_orders: BTreeSet<OrderIx>,
+    pub(crate) filled_so_far: BTreeMap<(OrderIx, u8), (FilledSoFar, Money)>,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) venue: Venue,
+    pub(crate) schedule: Schedule,
+    pub(crate) notices: VecDeque<Notice>,
+    pub(crate) mark_is_scheduled: bool,
+    /// Series whose life cycle is on the schedule.
+    pub(crate) tracked_series: BTreeSet<InstrumentIx>,
+    /// Advice by (account, series): contracts to exercise.
+    pub(crate) advice: BTreeMap<(u16, InstrumentIx), crate::num::Qty>,
+    /// Published settlement values and closing prices by instrument.
+    pub(crate) settlement_values: BTreeMap<InstrumentIx, (Price, Nanos)>,
+    pub(crate) killed: bool,
+    /// No report is due before this: the receipt time of the input that reveals an arrival.
+    pub(crate) schedule_floor: Nanos,
+}
+
+impl Core {
+    pub(crate) fn new(config: RunConfig) -> Core {
+        let accounts =
+            config.accounts.iter().map(|account| Account::new(&account.name, account.cash)).collect();
+        Core {
+            config,
+            now: Nanos(0),
+            seq: 0,
+            block_inputs: 0,
+            derived: Vec::new(),
+            instruments: Vec::new(),
+            symbols: FixedMap::default(),
+            tops: Vec::new(),
+            chains: Chains::default(),
+            session: None,
+            is_open: None,
+            orders: Vec::new(),
+            open_orders: BTreeSet::new(),
+            filled_so_far: BTreeMap::new(),
+            accounts,
+            venue: Venue::default(),
+            schedule: Schedule::default(),
+            notices: VecDeque::new(),
+            mark_is_scheduled: false,
+            tracked_series: BTreeSet::new(),
+            advice: BTreeMap::new(),
+            settlement_values: BTreeMap::new(),
+            killed: false,
+            schedule_floor: Nanos(0),
+        }
+    }
+
+    /// Appends a derived event at the present event time and returns its seq.
+    pub(crate) fn emit(&mut self, cause: Seq, event: Event) -> Seq {
+        let seq = self.seq;
+        self.seq += 1;
+        self.derived.push(Derived { after: self.block_inputs, ts: self.now, cause, event });
+        seq
+    }
+
+    pub(crate) fn define(&mut self, def: InstrumentDef) {
+        let ix = InstrumentIx::from(self.instruments.len());
+        self.symbols.insert(def.symbol.clone(), ix);
+        self.tops.push(Top { hold_ns: def.quote_hold_ns.unwrap_or(0), ..Top::default() });
+        self.venue.add_instrument();
+        self.chains.add(ix, &def);
+        self.instruments.push(def);
+    }
+
+    pub(crate) fn def(&self, ix: InstrumentIx) -> &InstrumentDef {
+        &self.instruments[ix.index()]
+    }
+
+    /// Price used for intrinsic values, margin and selection: mid or last; zero when nothing is known.
+    pub(crate) fn reference_price(&self, ix: InstrumentIx) -> Price {
+        let top = &self.tops[ix.index()];
+        let price = if self.def(ix).kind == InstrumentKind::Index && top.last.0 > 0 {
+            Some(top.last)
+        } else {
+            top.mid_or_last(self.now)
+        };
+        price.unwrap_or(Price::ZERO)
+    }
+}
