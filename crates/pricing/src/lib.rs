@@ -31,3 +31,5 @@ mod model_error;
 pub mod surface;
 
 pub use model_error::ModelError;
+pub mod heston;
+mod numeric;

@@ -3,5 +3,6 @@
 //! folder, default `<workspace>/../shared`; without them each test prints one line
 //! and passes.
 
+mod heston;
 mod surface;
 mod table;

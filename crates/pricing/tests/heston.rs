@@ -1,0 +1,158 @@
+//! Laws of the Heston and Bates engines.
+
+use onetape_pricing::Right;
+use onetape_pricing::heston::calibrate::{Bounds, VolQuote, calibrate};
+use onetape_pricing::heston::cos::{self, CosSettings};
+use onetape_pricing::heston::strip::{Accuracy, StrikeRange, Strip};
+use onetape_pricing::heston::{Bates, Heston, Market};
+use proptest::prelude::*;
+
+const LEWIS: Heston = Heston { v0: 0.04, kappa: 4.0, theta: 0.25, sigma: 1.0, rho: -0.5 };
+const MARKET: Market = Market { spot: 100.0, rate: 0.01, dividend_yield: 0.02 };
+
+#[test]
+fn published_reference_prices() {
+    // A. Lewis, Wilmott forum thread 90957: (strike, put, call) for T = 1.
+    let rows = [
+        (80.0, 7.958_878_113_256_768, 26.774_758_743_998_854),
+        (90.0, 12.017_966_707_346_305, 20.933_349_000_596_71),
+        (100.0, 17.055_270_961_270_11, 16.070_154_917_028_834),
+        (110.0, 23.017_825_898_442_8, 12.132_211_516_709_845),
+        (120.0, 29.811_026_202_682_472, 9.024_913_483_457_836),
+    ];
+    for (strike, put, call) in rows {
+        assert!((LEWIS.price(&MARKET, strike, 1.0, Right::Put).unwrap() - put).abs() < 1e-12);
+        assert!((LEWIS.price(&MARKET, strike, 1.0, Right::Call).unwrap() - call).abs() < 1e-12);
+    }
+    // QuantLib testCosHestonEngine, strikes far in the wings.
+    let model = Heston { v0: 0.1, kappa: 4.0, theta: 0.22, sigma: 1.8, rho: -0.75 };
+    let market = Market { spot: 100.0, rate: 0.15, dividend_yield: 0.07 };
+    assert!((model.price(&market, 250.0, 1.0, Right::Call).unwrap() - 0.010_367_976_581_391_831).abs() < 1e-12);
+    assert!((model.price(&market, 10.0, 1.0, Right::Put).unwrap() - 0.010_326_819_063_325_29).abs() < 1e-12);
+}
+
+#[test]
+fn becomes_black_scholes_without_vol_of_vol() {
+    for sigma in [0.0, 1e-12, 1e-6] {
+        let model = Heston { v0: 0.04, kappa: 2.0, theta: 0.04, sigma, rho: -0.7 };
+        let price = model.price(&Market { spot: 100.0, rate: 0.0, dividend_yield: 0.0 }, 110.0, 0.5, Right::Call).unwrap();
+        // Black–Scholes at 20 %: 2.0651... from the crate's own closed form.
+        let bsm = onetape_pricing::bsm::price(
+            &onetape_pricing::bsm::BsmInputs { spot: 100.0, strike: 110.0, years: 0.5, rate: 0.0, dividend_yield: 0.0, vol: 0.2 },
+            Right::Call,
+        );
+        assert!((price - bsm).abs() < 1e-12 + 2.0 * sigma, "sigma {sigma}: {price} {bsm}");
+    }
+}
+
+#[test]
+fn expired_options_are_worth_their_intrinsic_value() {
+    assert!((LEWIS.price(&MARKET, 90.0, 0.0, Right::Call).unwrap() - 10.0).abs() < 1e-13);
+    assert_eq!(LEWIS.price(&MARKET, 90.0, 0.0, Right::Put).unwrap(), 0.0);
+}
+
+#[test]
+fn calibration_recovers_its_own_surface() {
+    let truth = Heston { v0: 0.035, kappa: 2.2, theta: 0.05, sigma: 0.55, rho: -0.68 };
+    let quotes = surface_of(&truth);
+    let fit = calibrate(&quotes, None, &Bounds::default()).unwrap();
+    let (f, t) = (fit.model, truth);
+    println!("{fit:?}");
+    for (found, expected) in [(f.v0, t.v0), (f.kappa, t.kappa), (f.theta, t.theta), (f.sigma, t.sigma), (f.rho, t.rho)] {
+        assert!((found / expected - 1.0).abs() < 1e-4, "{fit:?}");
+    }
+    assert!(fit.rmse_vol < 1e-7 && fit.has_converged && fit.at_bound == [false; 5]);
+}
+
+/// Eight expiries of thirteen strikes.
+fn surface_of(model: &Heston) -> Vec<VolQuote> {
+    let mut quotes = Vec::new();
+    for years in [0.08, 0.16, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0f64] {
+        let range = StrikeRange { low: -0.6, high: 0.6 };
+        let strip = Strip::heston(model, years, range, Accuracy::default()).unwrap();
+        for i in -6..=6 {
+            let k = f64::from(i) * 0.08 * years.sqrt();
+            let mut price = [0.0];
+            strip.out_of_the_money(&[k], &mut price).unwrap();
+            let right = if k >= 0.0 { Right::Call } else { Right::Put };
+            let vol = onetape_pricing::bsm::implied_vol(
+                &onetape_pricing::bsm::IvInputs { price: price[0], spot: 1.0, strike: k.exp(), years, rate: 0.0, dividend_yield: 0.0 },
+                right,
+            )
+            .unwrap();
+            quotes.push(VolQuote { k, years, vol, weight: 1.0 });
+        }
+    }
+    quotes
+}
+
+fn model() -> impl Strategy<Value = Heston> {
+    (0.005..0.3f64, 0.3..6.0f64, 0.005..0.3f64, 0.05..1.2f64, -0.95..0.5f64)
+        .prop_map(|(v0, kappa, theta, sigma, rho)| Heston { v0, kappa, theta, sigma, rho })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn cosine_series_agrees(model in model(), x in -0.5..0.5f64, t in 0.1..2.0f64) {
+        let strip = Strip::heston(&model, t, StrikeRange { low: x, high: x }, Accuracy::default()).unwrap();
+        let mut price = [0.0];
+        strip.out_of_the_money(&[x], &mut price).unwrap();
+        let other = cos::out_of_the_money(&model, x, t, CosSettings { half_width: 16.0, terms: 4000 }).unwrap();
+        prop_assert!((price[0] - other).abs() < 1e-9, "{} {}", price[0], other);
+    }
+
+    #[test]
+    fn parity_bounds_and_greeks(model in model(), strike in 60.0..160.0f64, t in 0.05..3.0f64) {
+        let range = StrikeRange { low: -0.8, high: 0.8 };
+        let at = |m: &Heston, market: &Market, t: f64, right: Right| {
+            Strip::heston(m, t, range, Accuracy::default()).unwrap().price(market, strike, right).unwrap()
+        };
+        let strip = Strip::with_greeks(&model, t, range, Accuracy::default()).unwrap();
+        for right in [Right::Call, Right::Put] {
+            let g = strip.greeks(&MARKET, strike, right).unwrap();
+            prop_assert!((g.price - at(&model, &MARKET, t, right)).abs() < 1e-12);
+            let moved = |spot: f64| Market { spot, ..MARKET };
+            let (up, down) = (at(&model, &moved(100.01), t, right), at(&model, &moved(99.99), t, right));
+            prop_assert!(((up - down) / 0.02 - g.delta).abs() < 1e-6, "delta");
+            prop_assert!(((up + down - 2.0 * g.price) / 1e-4 - g.gamma).abs() < 1e-5, "gamma");
+            let h = 1e-5;
+            let theta = (at(&model, &MARKET, t - h, right) - at(&model, &MARKET, t + h, right)) / (2.0 * h);
+            prop_assert!((theta - g.theta).abs() < 1e-5, "theta {} {}", theta, g.theta);
+            let rated = |rate: f64| Market { rate, ..MARKET };
+            let rho = (at(&model, &rated(0.01 + h), t, right) - at(&model, &rated(0.01 - h), t, right)) / (2.0 * h);
+            prop_assert!((rho - g.rho).abs() < 1e-5, "rho");
+            let bumped = |i: usize, h: f64| {
+                let mut m = model;
+                match i { 0 => m.v0 += h, 1 => m.kappa += h, 2 => m.theta += h, 3 => m.sigma += h, _ => m.rho += h }
+                at(&m, &MARKET, t, right)
+            };
+            for i in 0..5 {
+                let h = 1e-5;
+                let slope = (bumped(i, h) - bumped(i, -h)) / (2.0 * h);
+                prop_assert!((slope - g.by_parameter[i]).abs() < 2e-5 * (1.0 + slope.abs()), "parameter {}: {} {}", i, slope, g.by_parameter[i]);
+            }
+        }
+    }
+
+    #[test]
+    fn bates_without_jumps_is_heston(heston in model(), strike in 60.0..160.0f64, t in 0.05..3.0f64) {
+        let bates = Bates { heston, intensity: 0.0, jump_mean: -0.1, jump_vol: 0.1 };
+        let a = bates.price(&MARKET, strike, t, Right::Call).unwrap();
+        let b = heston.price(&MARKET, strike, t, Right::Call).unwrap();
+        prop_assert!((a - b).abs() < 1e-11);
+        let jumpy = Bates { intensity: 0.8, ..bates };
+        prop_assert!(jumpy.price(&MARKET, strike, t, Right::Put).unwrap() > heston.price(&MARKET, strike, t, Right::Put).unwrap() - 1e-10);
+    }
+
+    #[test]
+    fn any_number_is_survived(p in prop::array::uniform10(prop::num::f64::ANY)) {
+        let model = Heston { v0: p[0], kappa: p[1], theta: p[2], sigma: p[3], rho: p[4] };
+        let market = Market { spot: p[5], rate: p[6], dividend_yield: p[7] };
+        let accuracy = Accuracy { nodes_max: 256, ..Accuracy::default() };
+        let _ = model.price(&market, p[8], p[9], Right::Call);
+        let _ = Strip::heston(&LEWIS, p[9], StrikeRange { low: p[7], high: p[8] }, accuracy);
+        let _ = Strip::heston(&model, 1.0, StrikeRange { low: -1.0, high: 1.0 }, accuracy);
+    }
+}
