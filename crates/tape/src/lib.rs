@@ -9,6 +9,7 @@
 //!
 //! - [`codec`] turns a block of inputs and derived events into bytes and back, and chains the
 //!   blocks by BLAKE3. `docs/format.md` describes the bytes.
+//! - [`import`] turns recordings of others into sessions.
 //! - [`session`] is a folder of such blocks holding inputs only, with a manifest.
 //!
 //! # Invariants
@@ -45,4 +46,5 @@
 #![deny(missing_docs)]
 
 pub mod codec;
+pub mod import;
 pub mod session;

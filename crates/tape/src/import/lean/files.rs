@@ -1,0 +1,233 @@
+//! Where LEAN keeps its files, and what their names say.
+//!
+//! ```text
+//! <root>/<kind>/<market>/<minute|second|tick>/<symbol>/<YYYYMMDD>_<type>[_<style>].zip
+//! <root>/<kind>/<market>/<hour|daily>/<symbol>[_<year>_<type>_<style>].zip
+//! entry of an option archive: [<date>_]<symbol>_[minute_]<type>_<style>_<right>_<strike × 10,000>_<expiry>.csv
+//! ```
+//! `<root>` is LEAN's `Data` folder or the folder that holds it. A doubled `.zip.zip` counts as `.zip`.
+
+use super::rows::whole;
+use super::{LeanKind, Resolution};
+use crate::import::ImportError;
+use onetape_calendar::{Date, Zone};
+use onetape_engine::instrument::{ExerciseStyle, Right};
+use onetape_engine::num::Price;
+use std::path::{Path, PathBuf};
+
+/// What a file's rows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum DataType {
+    Trade,
+    Quote,
+    OpenInterest,
+}
+
+impl DataType {
+    fn from_name(name: &str) -> Option<DataType> {
+        Some(match name {
+            "trade" => DataType::Trade,
+            "quote" => DataType::Quote,
+            "openinterest" => DataType::OpenInterest,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            DataType::Trade => "trade",
+            DataType::Quote => "quote",
+            DataType::OpenInterest => "openinterest",
+        }
+    }
+}
+
+/// One archive of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SourceFile {
+    pub(super) path: PathBuf,
+    pub(super) kind: LeanKind,
+    /// Upper case.
+    pub(super) symbol: String,
+    /// Day of a day file; `None` of hour and daily files, whose rows carry their dates.
+    pub(super) date: Option<Date>,
+    pub(super) data: DataType,
+}
+
+/// The date of `YYYYMMDD`.
+pub(super) fn date_of(number: u64) -> Option<Date> {
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+    Date::new(i16::try_from(year).ok()?, month as i8, day as i8).ok()
+}
+
+/// `YYYYMMDD` of a date.
+pub(super) fn number_of(date: Date) -> u32 {
+    date.year().unsigned_abs() as u32 * 10_000
+        + date.month().unsigned_abs() as u32 * 100
+        + date.day().unsigned_abs() as u32
+}
+
+/// The folder that holds `equity`, `option` …: `root` itself or its `Data`.
+pub(super) fn data_root(root: &Path) -> PathBuf {
+    let inner = root.join("Data");
+    if inner.is_dir() { inner } else { root.to_path_buf() }
+}
+
+/// The archives of one symbol, ordered by date, then type.
+pub(super) fn find(
+    root: &Path,
+    market: &str,
+    kind: LeanKind,
+    resolution: Resolution,
+    symbol: &str,
+) -> Result<Vec<SourceFile>, ImportError> {
+    let folder = root.join(kind.folder()).join(market).join(resolution.folder());
+    let lower = symbol.to_ascii_lowercase();
+    let folder = if resolution.is_daily_file() { folder.join(&lower) } else { folder };
+    let listing = match std::fs::read_dir(&folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(ImportError::io("list", &folder)(error)),
+    };
+    let mut files = Vec::new();
+    for entry in listing {
+        let path = entry.map_err(ImportError::io("list", &folder))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let name = name.to_ascii_lowercase();
+        let Some(stem) = name.strip_suffix(".zip") else { continue };
+        let stem = stem.strip_suffix(".zip").unwrap_or(stem);
+        let parts: Vec<&str> = stem.split('_').collect();
+        let found = if resolution.is_daily_file() {
+            day_file(&parts)
+        } else if parts[0] == lower {
+            span_file(&parts)
+        } else {
+            None
+        };
+        if let Some((date, data)) = found {
+            files.push(SourceFile { path, kind, symbol: symbol.to_ascii_uppercase(), date, data });
+        }
+    }
+    files.sort_by(|a, b| (a.date, a.data, &a.path).cmp(&(b.date, b.data, &b.path)));
+    Ok(files)
+}
+
+fn day_file(parts: &[&str]) -> Option<(Option<Date>, DataType)> {
+    let date = date_of(whole(parts.first()?.as_bytes())?)?;
+    Some((Some(date), DataType::from_name(parts.get(1)?)?))
+}
+
+/// `symbol` of equities and indices holds trades; options state year, type and style.
+fn span_file(parts: &[&str]) -> Option<(Option<Date>, DataType)> {
+    match parts.len() {
+        1 => Some((None, DataType::Trade)),
+        _ => parts[1..].iter().find_map(|part| DataType::from_name(part)).map(|data| (None, data)),
+    }
+}
+
+/// Zones of the time stamps, from `market-hours/market-hours-database.json` where there is one.
+pub(super) struct Zones(Option<serde_json::Value>);
+
+impl Zones {
+    pub(super) fn read(root: &Path) -> Result<Zones, ImportError> {
+        let path = root.join("market-hours").join("market-hours-database.json");
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Zones(None)),
+            Err(error) => return Err(ImportError::io("read", &path)(error)),
+        };
+        let json = serde_json::from_slice(&bytes).map_err(|error| ImportError::Request {
+            what: format!("{} is not JSON: {error}; restore it or remove it", path.display()),
+        })?;
+        Ok(Zones(Some(json)))
+    }
+
+    /// The symbol's row, else its kind's, else New York (indices Chicago).
+    pub(super) fn of(&self, kind: LeanKind, market: &str, symbol: &str) -> Zone {
+        let class = match kind {
+            LeanKind::Equity => "Equity",
+            LeanKind::Index => "Index",
+            LeanKind::Option => "Option",
+            LeanKind::IndexOption => "IndexOption",
+        };
+        let row = |name: &str| {
+            let entries = self.0.as_ref()?.get("entries")?;
+            entries.get(format!("{class}-{market}-{name}"))?.get("dataTimeZone")?.as_str()
+        };
+        match row(symbol).or_else(|| row("[*]")) {
+            Some("America/Chicago") => Zone::Chicago,
+            Some("UTC") => Zone::Utc,
+            None if kind == LeanKind::Index => Zone::Chicago,
+            _ => Zone::NewYork,
+        }
+    }
+}
+
+/// What the name of an option's entry says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Contract {
+    pub(super) expiry: Date,
+    pub(super) strike: Price,
+    pub(super) right: Right,
+    pub(super) style: ExerciseStyle,
+}
+
+/// Form of option entry names, for errors.
+pub(super) const CONTRACT_NAME: &str =
+    "…_<american|european>_<call|put>_<strike × 10000>_<expiry YYYYMMDD>.csv";
+
+/// Reads an option entry's name; `None` when it does not follow the form.
+pub(super) fn contract_of(entry: &str) -> Option<Contract> {
+    let stem = entry.rsplit('/').next()?.strip_suffix(".csv")?;
+    let mut parts = stem.rsplit('_');
+    let expiry = date_of(whole(parts.next()?.as_bytes())?)?;
+    let strike = i64::try_from(whole(parts.next()?.as_bytes())?).ok()?.checked_mul(100_000)?;
+    let right = match parts.next()? {
+        "call" => Right::Call,
+        "put" => Right::Put,
+        _ => return None,
+    };
+    let style = match parts.next()? {
+        "american" => ExerciseStyle::American,
+        "european" => ExerciseStyle::European,
+        _ => return None,
+    };
+    (strike > 0).then_some(Contract { expiry, strike: Price(strike), right, style })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use onetape_calendar::date;
+
+    #[test]
+    fn entry_names_give_contracts() {
+        let expected = Contract {
+            expiry: date(2016, 1, 15),
+            strike: "747.5".parse().unwrap(),
+            right: Right::Call,
+            style: ExerciseStyle::American,
+        };
+        for name in [
+            "20151224_goog_minute_quote_american_call_7475000_20160115.csv",
+            "goog_quote_american_call_7475000_20160115.csv",
+        ] {
+            assert_eq!(contract_of(name), Some(expected), "{name}");
+        }
+        for name in ["goog.csv", "goog_quote_american_call_x_20160115.csv", "a_american_call_1_20161315.csv"]
+        {
+            assert_eq!(contract_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn file_names_give_dates_and_types() {
+        let day = Some((Some(date(2021, 1, 4)), DataType::OpenInterest));
+        assert_eq!(day_file(&["20210104", "openinterest", "european"]), day);
+        assert_eq!(day_file(&["20211304", "trade"]), None);
+        assert_eq!(span_file(&["aapl"]), Some((None, DataType::Trade)));
+        assert_eq!(span_file(&["aapl", "2014", "quote", "american"]), Some((None, DataType::Quote)));
+        assert_eq!(span_file(&["aapl", "2014"]), None);
+        assert_eq!(number_of(date(2015, 12, 24)), 20151224);
+    }
+}

@@ -1,0 +1,44 @@
+//! Importers: recordings of others become sessions.
+//!
+//! ```text
+//!  LEAN zips ──> lean::read ──┐
+//!                             ├──> InputSink (SessionWriter) ──> <session>/
+//!  DBN files ──> dbn::read  ──┘
+//! ```
+//!
+//! # Rules every importer keeps
+//! - A record is delivered when it was knowable: a bar or snapshot at its end, a tick when it was
+//!   received. `ts_src` is the source's own time, of a bar its end.
+//! - Records of one instant are ordered: session `Open`, then by instrument (order of definition)
+//!   and type (trade, trade bar, bid half, ask half, statistic), then session `Close`. Records that
+//!   tie in all of that keep the order of their file.
+//! - Prices and sizes are exact: a number that 1e-9 cannot hold is an error, never rounded.
+//! - All or nothing: an import that fails leaves no session.
+mod error;
+pub mod lean;
+mod order;
+mod sink;
+
+pub use error::ImportError;
+pub use sink::{InputSink, MemorySink};
+
+use std::path::PathBuf;
+
+/// What an importer reports while it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// A file was read.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Its rows or records.
+        rows: u64,
+    },
+    /// Something expected is not there, or was put right; also recorded in the manifest where it
+    /// was known before the first record.
+    Note(String),
+}
+
+/// Receives progress; return values play no part.
+pub type OnProgress<'a> = &'a mut dyn FnMut(Progress);

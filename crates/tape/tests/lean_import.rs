@@ -1,0 +1,234 @@
+//! Imports of the recorded LEAN sample: row counts, order, definitions. Skipped where the data
+//! are not mounted.
+
+#![allow(clippy::unwrap_used)]
+
+use onetape_calendar::date;
+use onetape_engine::block::Block;
+use onetape_engine::input::Cold;
+use onetape_engine::instrument::{ExerciseStyle, InstrumentDef, SettlementTime, TickRule};
+use onetape_engine::record::{Body, Kind, Phase, Record, flags};
+use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean, read_lean};
+use onetape_tape::import::{ImportError, MemorySink, Progress};
+use onetape_tape::session::SessionReader;
+use std::path::PathBuf;
+
+fn lean_root() -> Option<PathBuf> {
+    let shared = std::env::var_os("ONETAPE_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let root = shared.join("data/lean");
+    if root.is_dir() {
+        return Some(root);
+    }
+    eprintln!("skipped: no recorded data at {} (set ONETAPE_SHARED)", root.display());
+    None
+}
+
+fn read(request: &LeanRequest) -> (MemorySink, Vec<String>) {
+    let mut sink = MemorySink::default();
+    let mut notes = Vec::new();
+    read_lean(request, &mut sink, &mut |progress| {
+        if let Progress::Note(note) = progress {
+            notes.push(note);
+        }
+    })
+    .unwrap();
+    (sink, notes)
+}
+
+fn definitions(sink: &MemorySink) -> Vec<&InstrumentDef> {
+    sink.inputs
+        .iter()
+        .filter_map(|input| match &input.cold {
+            Some(Cold::Definition(def)) => Some(&**def),
+            _ => None,
+        })
+        .collect()
+}
+
+fn records<'a>(sink: &'a MemorySink, symbol: &str, kind: Kind) -> Vec<&'a Record> {
+    let place = definitions(sink).iter().position(|def| def.symbol == symbol).unwrap() as u32;
+    sink.inputs
+        .iter()
+        .map(|input| &input.record)
+        .filter(|record| record.instrument == place && record.kind() == Some(kind))
+        .collect()
+}
+
+/// Nanoseconds of a New York wall time on 2015-12-24 (UTC-5).
+fn christmas_eve(hour: u64, minute: u64) -> u64 {
+    1_450_915_200_000_000_000 + ((hour + 5) * 60 + minute) * 60_000_000_000
+}
+
+#[test]
+fn goog_christmas_eve_becomes_a_session() {
+    let Some(root) = lean_root() else { return };
+    let day = Some(date(2015, 12, 24));
+    let request = LeanRequest { from: day, to: day, ..LeanRequest::new(&root, LeanKind::Option, &["goog"]) };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("goog");
+    let started = std::time::Instant::now();
+    let finished = import_lean(&request, &out, &mut |_| {}).unwrap();
+    println!("imported {} inputs in {:?}", finished.manifest.inputs, started.elapsed());
+    let manifest = finished.manifest;
+    for (record_type, rows) in [
+        ("option_quote_bar", 275_552),
+        ("option_trade_bar", 958),
+        ("open_interest", 2_058),
+        ("equity_quote_bar", 260),
+        ("equity_trade_bar", 227),
+    ] {
+        assert_eq!(manifest.source_records.get(record_type), Some(&rows), "{record_type}");
+    }
+    assert_eq!(manifest.instruments, 2_193);
+    assert_eq!(manifest.trade_dates, [20151224]);
+    assert_eq!(manifest.first_ts, christmas_eve(0, 0));
+
+    // Again: the same session, left as it is.
+    assert!(import_lean(&request, &out, &mut |_| {}).unwrap().unchanged);
+    let mut reader = SessionReader::open(&out).unwrap();
+    let mut block = Block::default();
+    let mut inputs = 0;
+    while reader.next_block(&mut block).unwrap() {
+        inputs += block.inputs.len() as u64;
+    }
+    assert_eq!(inputs, manifest.inputs);
+}
+
+#[test]
+fn goog_records_are_exact_and_in_order() {
+    let Some(root) = lean_root() else { return };
+    let day = Some(date(2015, 12, 24));
+    let (sink, notes) =
+        read(&LeanRequest { from: day, to: day, ..LeanRequest::new(&root, LeanKind::Option, &["GOOG"]) });
+    assert_eq!(notes, Vec::<String>::new());
+    assert!(sink.inputs.windows(2).all(|pair| pair[0].record.ts <= pair[1].record.ts));
+
+    let defs = definitions(&sink);
+    assert_eq!(defs[0].symbol, "GOOG");
+    let terms = |def: &InstrumentDef| {
+        let terms = def.option.as_ref().unwrap();
+        (terms.expiry_date, terms.strike, terms.right)
+    };
+    assert!(defs[1..].windows(2).all(|pair| terms(pair[0]) < terms(pair[1])));
+    let def = defs.iter().find(|def| def.symbol == "GOOG  160115C00747500").unwrap();
+    let option = def.option.as_ref().unwrap();
+    assert_eq!(def.multiplier, 100);
+    assert_eq!(def.tick, TickRule::Penny);
+    assert_eq!(option.style, ExerciseStyle::American);
+    assert_eq!(option.underlying.0, 0);
+    assert_eq!(option.last_trade.0, christmas_eve(16, 0) + 22 * 86_400_000_000_000);
+
+    // First row of the 1000 call of the day: 34200000,,,,,0,21500,21500,5000,5000,19
+    let first = records(&sink, "GOOG  151224C01000000", Kind::AskBar)[0];
+    assert_eq!(first.ts, christmas_eve(9, 31));
+    assert_eq!(first.flags, flags::ASK | flags::LAST);
+    let Some(Body::AskBar(half)) = first.body() else { panic!("an ask half") };
+    assert_eq!((half.open, half.close, half.size), (2_150_000_000, 500_000_000, 19_000_000_000));
+    assert!(records(&sink, "GOOG  151224C01000000", Kind::BidBar).is_empty());
+
+    // Quote rows without a bid or an ask: 67,766 and 45,541 of 275,552.
+    let option_halves = |kind| {
+        let of_kind = sink.inputs.iter().map(|input| &input.record).filter(|r| r.kind() == Some(kind));
+        of_kind.filter(|record| record.instrument != 0).count()
+    };
+    assert_eq!(option_halves(Kind::BidBar), 275_552 - 67_766);
+    assert_eq!(option_halves(Kind::AskBar), 275_552 - 45_541);
+
+    // Pre-market equity bars are extended, the regular ones end after 09:30 and by 13:00.
+    for bar in records(&sink, "GOOG", Kind::TradeBar) {
+        let is_regular = bar.ts > christmas_eve(9, 30) && bar.ts <= christmas_eve(13, 0);
+        assert_eq!(bar.has(flags::EXTENDED), !is_regular, "{}", bar.ts);
+    }
+    let phases: Vec<(u64, u8)> = sink
+        .inputs
+        .iter()
+        .filter_map(|input| match input.record.body() {
+            Some(Body::SessionPhase(phase)) => Some((input.record.ts, phase.phase)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        phases,
+        [(christmas_eve(9, 30), Phase::Open as u8), (christmas_eve(13, 0), Phase::Close as u8)]
+    );
+    let close = sink.inputs.iter().position(|i| i.record.ts == christmas_eve(13, 0) && i.record.kind == 3);
+    assert!(sink.inputs[close.unwrap() + 1].record.ts > christmas_eve(13, 0));
+}
+
+#[test]
+fn goog_days_around_christmas() {
+    let Some(root) = lean_root() else { return };
+    let (sink, notes) = read(&LeanRequest::new(&root, LeanKind::Option, &["GOOG"]));
+    assert_eq!(notes, ["equity GOOG: no quote file for 2015-12-23"]);
+    let counts = &sink.source_records;
+    assert_eq!(counts["option_quote_bar"], 275_552 + 28_932 + 240);
+    assert_eq!(counts["option_trade_bar"], 958 + 581 + 2);
+    assert_eq!(counts["open_interest"], 2_058 + 118);
+    assert_eq!(counts["equity_quote_bar"] + counts["equity_trade_bar"], 1_831);
+    assert_eq!(definitions(&sink).len(), 1 + 2_192);
+}
+
+#[test]
+fn spx_options_are_european_and_their_index_is_stamped_in_chicago() {
+    let Some(root) = lean_root() else { return };
+    let (sink, notes) = read(&LeanRequest::new(&root, LeanKind::IndexOption, &["SPX", "SPXW"]));
+    assert!(notes.contains(&"indexoption SPX: no file for 2021-01-05".to_string()), "{notes:?}");
+    let counts = &sink.source_records;
+    assert_eq!(counts["option_quote_bar"], 4_473 + 4_565 + 3_239 + 6_305);
+    assert_eq!(counts["index_trade_bar"], 822);
+    assert_eq!(definitions(&sink).iter().filter(|def| def.symbol == "SPX").count(), 1);
+    let first = records(&sink, "SPX", Kind::TradeBar)[0];
+    assert_eq!(first.ts, 1_609_770_660_000_000_000); // 2021-01-04 09:31 New York
+    let Some(Body::TradeBar(bar)) = first.body() else { panic!("a trade bar") };
+    assert_eq!((bar.open, bar.high), (3_764_610_000_000, 3_769_990_000_000));
+    let defs = definitions(&sink);
+    let def = defs.iter().find(|def| def.symbol == "SPX   210115C03200000").unwrap();
+    let terms = def.option.as_ref().unwrap();
+    assert_eq!((terms.style, terms.settlement_time), (ExerciseStyle::European, SettlementTime::Am));
+    // The last bar of an index option ends at 16:15 and is regular.
+    let last = *records(&sink, "SPX   210115C03200000", Kind::AskBar).last().unwrap();
+    assert!(!last.has(flags::EXTENDED));
+}
+
+#[test]
+fn hour_and_daily_files_by_date() {
+    let Some(root) = lean_root() else { return };
+    for (resolution, rows) in [(Resolution::Hour, 23_360), (Resolution::Daily, 4_250)] {
+        let request = LeanRequest { resolution, ..LeanRequest::new(&root, LeanKind::Option, &["GOOG"]) };
+        let (sink, _) = read(&request);
+        assert_eq!(sink.source_records["option_quote_bar"], rows, "{resolution:?}");
+        assert!(sink.inputs.windows(2).all(|pair| pair[0].record.ts <= pair[1].record.ts));
+    }
+    let from = Some(date(2020, 1, 1));
+    let spy = LeanRequest {
+        from,
+        resolution: Resolution::Daily,
+        ..LeanRequest::new(&root, LeanKind::Equity, &["SPY"])
+    };
+    let (sink, _) = read(&spy);
+    assert_eq!(sink.source_records["equity_trade_bar"], 314);
+}
+
+#[test]
+fn second_bars() {
+    let Some(root) = lean_root() else { return };
+    let request = LeanRequest {
+        resolution: Resolution::Second,
+        ..LeanRequest::new(&root, LeanKind::Equity, &["SPY", "IBM"])
+    };
+    let (sink, _) = read(&request);
+    assert_eq!(sink.source_records.values().sum::<u64>(), 83_266);
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let Some(root) = lean_root() else { return };
+    let fail =
+        |request: &LeanRequest| read_lean(request, &mut MemorySink::default(), &mut |_| {}).unwrap_err();
+    let error = fail(&LeanRequest::new(&root, LeanKind::Option, &["NOPE"]));
+    assert!(matches!(error, ImportError::NothingFound { .. }), "{error}");
+    let late =
+        LeanRequest { from: Some(date(2016, 1, 1)), ..LeanRequest::new(&root, LeanKind::Option, &["GOOG"]) };
+    assert!(fail(&late).to_string().contains("between 2016-01-01 and …"));
+}
