@@ -18,6 +18,8 @@ mod greeks;
 use self::core::{Carry, Core};
 pub use self::greeks::{Greeks, Risk};
 use crate::Right;
+use crate::iv::{self, IvError, finite, positive};
+use crate::math::kernel::{exp, ln_ratio};
 
 /// What a Black–Scholes–Merton price depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,43 +62,6 @@ impl IvInputs {
         let BsmInputs { spot, strike, years, rate, dividend_yield, .. } = *inputs;
         Self { price, spot, strike, years, rate, dividend_yield }
     }
-}
-
-/// Why a price has no implied volatility.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-pub enum IvError {
-    /// An input is NaN or infinite.
-    #[error("implied volatility needs finite inputs: {name} is {value}")]
-    NotFinite {
-        /// Which input.
-        name: &'static str,
-        /// Its value.
-        value: f64,
-    },
-    /// An input that must be positive is not.
-    #[error("implied volatility needs {name} > 0, found {value}")]
-    NotPositive {
-        /// Which input.
-        name: &'static str,
-        /// Its value.
-        value: f64,
-    },
-    /// The price is at or below the discounted intrinsic value: no volatility gives it.
-    #[error("price {price} does not exceed the no-arbitrage minimum {minimum}: no volatility gives it")]
-    NoTimeValue {
-        /// The price asked for.
-        price: f64,
-        /// The value at zero volatility.
-        minimum: f64,
-    },
-    /// The price is at or above the value at infinite volatility.
-    #[error("price {price} is not below the no-arbitrage maximum {maximum}: no volatility gives it")]
-    AboveMaximum {
-        /// The price asked for.
-        price: f64,
-        /// The value at infinite volatility.
-        maximum: f64,
-    },
 }
 
 /// Present value of a European option.
@@ -147,43 +112,24 @@ impl BsmInputs {
 /// [`IvError`] if an input is not finite or not positive, or if the price lies outside the open
 /// interval between the discounted intrinsic value and the value at infinite volatility.
 pub fn implied_vol(inputs: &IvInputs, right: Right) -> Result<f64, IvError> {
-    let IvInputs { price: target, spot, strike, years, rate, dividend_yield } = *inputs;
-    for (name, value) in [("price", target), ("rate", rate), ("dividend_yield", dividend_yield)] {
-        if !value.is_finite() {
-            return Err(IvError::NotFinite { name, value });
-        }
-    }
-    for (name, value) in [("spot", spot), ("strike", strike), ("years", years)] {
-        if !value.is_finite() {
-            return Err(IvError::NotFinite { name, value });
-        }
-        if value <= 0.0 {
-            return Err(IvError::NotPositive { name, value });
-        }
-    }
-    let discounted_spot = spot * libm::exp(-dividend_yield * years);
-    let discounted_strike = strike * libm::exp(-rate * years);
-    let minimum = right.intrinsic(discounted_spot, discounted_strike);
-    let maximum = if right == Right::Call { discounted_spot } else { discounted_strike };
-    if target <= minimum {
-        return Err(IvError::NoTimeValue { price: target, minimum });
-    }
-    if target >= maximum {
-        return Err(IvError::AboveMaximum { price: target, maximum });
-    }
-    // Bisection on ln σ: slow, but sound over the whole domain.
-    let (mut low, mut high) = (-50.0, 20.0);
-    for _ in 0..80 {
-        let middle = 0.5 * (low + high);
-        let vol = libm::exp(middle);
-        let at = price(&BsmInputs { spot, strike, years, rate, dividend_yield, vol }, right);
-        if at < target {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(libm::exp(0.5 * (low + high)))
+    let IvInputs { price, spot, strike, years, rate, dividend_yield } = *inputs;
+    positive("spot", spot)?;
+    positive("strike", strike)?;
+    positive("years", years)?;
+    finite("rate", rate)?;
+    finite("dividend_yield", dividend_yield)?;
+    let discounted_spot = spot * exp(-dividend_yield * years);
+    let discounted_strike = strike * exp(-rate * years);
+    positive("discounted spot", discounted_spot)?;
+    positive("discounted strike", discounted_strike)?;
+    let quote = iv::Quote {
+        price,
+        forward: discounted_spot,
+        strike: discounted_strike,
+        log_moneyness: ln_ratio(spot, strike) + (rate - dividend_yield) * years,
+        right,
+    };
+    Ok(iv::total_vol(&quote)? / years.sqrt())
 }
 
 #[cfg(test)]

@@ -18,13 +18,15 @@
 //! from this crate's own kernels or from `libm`, and nothing is contracted into fused operations.
 #![deny(missing_docs)]
 
+pub mod bachelier;
 pub mod black76;
 pub mod bsm;
+pub mod iv;
 pub mod math;
 mod right;
 mod simd;
 
-pub use bsm::IvError;
+pub use iv::IvError;
 pub use right::Right;
 
 mod model_error;

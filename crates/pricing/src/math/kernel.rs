@@ -171,6 +171,42 @@ pub(crate) fn mills_fraction(z: f64) -> (f64, f64) {
     (polynomial(z, &MILLS_NUMERATOR), polynomial(z, &MILLS_DENOMINATOR))
 }
 
+/// Numerator and denominator of L(z) = φ(0) − z M(z) = e^{z²/2} (φ(z) − z N(−z)) on 0 ≤ z ≤ 40: minimax of
+/// degree 9/11, relative error 7.9e-17, all coefficients positive.
+const LOSS_NUMERATOR: [f64; 10] = [
+    0.398_942_280_401_432_7,
+    0.514_450_743_474_631_6,
+    0.337_066_820_708_500_8,
+    0.143_219_425_450_892_53,
+    0.042_939_889_965_412_26,
+    0.009_363_920_093_413_428,
+    0.001_483_207_210_507_195,
+    0.000_165_030_439_860_477_97,
+    1.179_992_435_413_863_8e-5,
+    4.204_138_834_134_192_5e-7,
+];
+const LOSS_DENOMINATOR: [f64; 12] = [
+    1.0,
+    2.542_850_916_813_967_5,
+    3.031_892_226_355_988,
+    2.242_717_403_271_516,
+    1.146_733_711_645_313_3,
+    0.426_976_026_301_574_4,
+    0.118_610_407_275_479_43,
+    0.024_706_554_315_871_865,
+    0.003_806_583_191_542_641_2,
+    0.000_416_831_430_900_227_4,
+    2.957_802_402_270_987_4e-5,
+    1.053_821_327_219_949_4e-6,
+];
+
+/// The normal loss function without its exponential, e^{z²/2} (φ(z) − z N(−z)) = −M'(z), for 0 ≤ z ≤ 40;
+/// the difference it stands for would cancel for large z.
+#[inline(always)]
+pub(crate) fn normal_loss(z: f64) -> f64 {
+    polynomial(z, &LOSS_NUMERATOR) / polynomial(z, &LOSS_DENOMINATOR)
+}
+
 /// e^{−d²/2} and N(d) for a pair of arguments that share one division.
 pub(crate) struct NormalPair {
     /// e^{−d1²/2}: √2π times the density.

@@ -156,7 +156,10 @@ mod tests {
         // mpmath: rho -0.7388, eta 2.0644, gamma 0.3937, atm vol 0.202 with slope 0.0248, T 1.3595.
         let (t, k) = (1.3595, 0.13086);
         let surface = Ssvi { rho: -0.7388, eta: 2.0644, gamma: 0.3937 };
-        let atm = AtmVariance { theta: 0.202 * 0.202 * t + 0.0248 * t * t / 2.0, slope: 0.202 * 0.202 + 0.0248 * t };
+        let atm = AtmVariance {
+            theta: 0.202 * 0.202 * t + 0.0248 * t * t / 2.0,
+            slope: 0.202 * 0.202 + 0.0248 * t,
+        };
         let slice = surface.slice(atm.theta).unwrap();
         assert!((slice.phi - 5.373_391_399_931_150).abs() < 1e-13);
         assert!((slice.total_variance(k) - 0.045_285_441_722_545_187).abs() < 1e-15);

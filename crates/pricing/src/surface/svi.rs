@@ -188,8 +188,7 @@ impl JumpWings {
         let gap = if cosine > 0.0 { sine * sine / (1.0 + cosine) } else { 1.0 - cosine };
         let sigma = if gap > 0.0 { excess * chi_c / (b * gap) } else { 0.0 };
         positive("jump-wing sigma (v must exceed v_tilde unless the skew is flat)", sigma)?;
-        let raw =
-            RawSvi { a: self.v_tilde * t - b * sigma * c, b, rho, m: sigma * chi / chi_c, sigma };
+        let raw = RawSvi { a: self.v_tilde * t - b * sigma * c, b, rho, m: sigma * chi / chi_c, sigma };
         raw.validate()?;
         Ok(raw)
     }
@@ -236,7 +235,8 @@ pub(crate) fn minimum_of_g<S: Smile + ?Sized>(
     width: f64,
 ) -> (f64, f64) {
     let g = |k: f64| smile.jet(k).durrleman(k);
-    let mut places: Vec<f64> = (0..=UNIFORM).map(|i| low + (high - low) * i as f64 / UNIFORM as f64).collect();
+    let mut places: Vec<f64> =
+        (0..=UNIFORM).map(|i| low + (high - low) * i as f64 / UNIFORM as f64).collect();
     places.extend((-DENSE..=DENSE).flat_map(|i| {
         let reach = libm::sinh(i as f64 * 6.0 / DENSE as f64);
         [centre + width * reach, 0.02 * reach]

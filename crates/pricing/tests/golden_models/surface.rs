@@ -89,7 +89,11 @@ fn ssvi_and_local_vol() {
         worst.see(relative(slice.jet(k).durrleman(k), n("g")), id);
         let in_time = surface.variance_slope_in_theta(k, atm.theta) * atm.slope;
         worst.see(relative(in_time, n("dw_dT")), id);
-        assert_eq!(slice.is_surely_butterfly_free(), row.text("ssvi_sufficient_no_butterfly") == "yes", "row {id}");
+        assert_eq!(
+            slice.is_surely_butterfly_free(),
+            row.text("ssvi_sufficient_no_butterfly") == "yes",
+            "row {id}"
+        );
         match surface.local_vol(k, atm) {
             Ok(found) => local.see(relative(found, n("local_vol")), id),
             Err(_) => assert!(n("local_vol").is_nan(), "row {id} has a local volatility"),

@@ -23,8 +23,10 @@ impl Row {
 /// All rows of `golden/pricing/<name>`, or `None` (with one line of explanation)
 /// when the reference folder is absent.
 pub(crate) fn rows(name: &str) -> Option<Vec<Row>> {
-    let root = std::env::var_os("ONETAPE_SHARED")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
+    let root = std::env::var_os("ONETAPE_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
+        PathBuf::from,
+    );
     let path = root.join("golden/pricing").join(name);
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!("skipped: {} is absent", path.display());
