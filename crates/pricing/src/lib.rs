@@ -35,3 +35,5 @@ pub mod surface;
 pub use model_error::ModelError;
 pub mod heston;
 mod numeric;
+pub mod explain;
+pub mod vol;

@@ -92,7 +92,7 @@ fn model() -> impl Strategy<Value = Heston> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn cosine_series_agrees(model in model(), x in -0.5..0.5f64, t in 0.1..2.0f64) {

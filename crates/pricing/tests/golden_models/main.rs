@@ -6,3 +6,4 @@
 mod heston;
 mod surface;
 mod table;
+mod vol;
