@@ -1,0 +1,73 @@
+//! What can go wrong with a journal.
+
+use onetape_tape::codec::CodecError;
+
+/// A journal that cannot be written or read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum JournalError {
+    /// Nothing there.
+    #[error("{path}: no journal here; expected a run folder with a 'journal' folder inside")]
+    Missing {
+        /// Folder.
+        path: String,
+    },
+    /// Another process owns it.
+    #[error("{path}: the journal is in use by another process; wait for it to end, or read a copy")]
+    InUse {
+        /// Folder.
+        path: String,
+    },
+    /// The database is not one of ours, or too damaged to open.
+    #[error("{path}: not a readable journal: {problem}")]
+    Unreadable {
+        /// Folder.
+        path: String,
+        /// What was found.
+        problem: String,
+    },
+    /// Written by another version of the format.
+    #[error(
+        "{path}: journal format {found}; this program reads up to {known}: use the version that wrote it"
+    )]
+    Version {
+        /// Folder.
+        path: String,
+        /// Version found.
+        found: u32,
+        /// Newest version known.
+        known: u32,
+    },
+    /// A write, flush or sync failed. Latched: the journal takes nothing any more.
+    #[error("{path}: {what} failed: {problem}; the journal is closed to further writes")]
+    Failed {
+        /// Folder or file.
+        path: String,
+        /// Which operation.
+        what: &'static str,
+        /// Cause.
+        problem: String,
+    },
+    /// A block cannot be encoded, or its bytes are damaged.
+    #[error("{path}: block at seq {seq}: {source}")]
+    Block {
+        /// Folder.
+        path: String,
+        /// First seq of the block.
+        seq: u64,
+        /// Cause.
+        source: CodecError,
+    },
+    /// The chain is broken.
+    #[error("{path}: at seq {seq}: {problem}")]
+    Chain {
+        /// Folder.
+        path: String,
+        /// Where.
+        seq: u64,
+        /// What does not fit.
+        problem: String,
+    },
+    /// The writer thread is gone.
+    #[error("the journal's writer thread ended without a result; this is a defect, please report it")]
+    Thread,
+}

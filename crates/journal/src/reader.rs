@@ -1,0 +1,311 @@
+//! Reading and verifying a journal.
+
+use crate::anchor::Anchor;
+use crate::error::JournalError;
+use crate::store::{Pair, SledStore, Store, Tree};
+use crate::writer::{ANCHOR_FILE, DB_FOLDER, HEADER_KEY, JOURNAL_VERSION, RunHeader};
+use onetape_engine::block::Block;
+use onetape_tape::codec::{Decoder, HEADER_LEN, Hash, Header};
+use serde::Serialize;
+use std::path::Path;
+
+/// Result of a verification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Whether everything fits.
+    pub ok: bool,
+    /// Inputs and derived events in intact blocks.
+    pub events: u64,
+    /// Intact blocks.
+    pub blocks: u64,
+    /// Seq of the first block that does not fit.
+    pub first_bad_seq: Option<u64>,
+    /// What was found, for a person.
+    pub message: String,
+    /// Hash of the last intact block.
+    pub head: String,
+    /// BLAKE3 over the derived lanes of the intact blocks.
+    pub derived_hash: String,
+}
+
+/// A journal open for reading.
+pub struct JournalReader {
+    store: Box<dyn Store>,
+    header: RunHeader,
+    anchor: Option<Anchor>,
+    path: String,
+}
+
+impl std::fmt::Debug for JournalReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JournalReader").field("path", &self.path).field("anchor", &self.anchor).finish()
+    }
+}
+
+impl JournalReader {
+    /// Opens the journal folder of a run.
+    ///
+    /// # Errors
+    /// Missing, in use, of another version, or unreadable.
+    pub fn open(dir: &Path) -> Result<JournalReader, JournalError> {
+        let path = dir.display().to_string();
+        let db = dir.join(DB_FOLDER);
+        if !db.join("db").is_file() {
+            return Err(JournalError::Missing { path });
+        }
+        let anchor = Anchor::read(&dir.join(ANCHOR_FILE))?;
+        let store = SledStore::open(&db)?;
+        JournalReader::over(Box::new(store), anchor, path)
+    }
+
+    /// Reads a journal over any store.
+    ///
+    /// # Errors
+    /// As [`JournalReader::open`].
+    pub fn over(
+        store: Box<dyn Store>,
+        anchor: Option<Anchor>,
+        path: String,
+    ) -> Result<JournalReader, JournalError> {
+        let unreadable =
+            |problem: &str| JournalError::Unreadable { path: path.clone(), problem: problem.to_string() };
+        let bytes = store.get(Tree::Meta, HEADER_KEY)?.ok_or_else(|| unreadable("it has no run header"))?;
+        let header: RunHeader =
+            serde_json::from_slice(&bytes).map_err(|_| unreadable("its run header is not readable"))?;
+        if header.version > JOURNAL_VERSION {
+            return Err(JournalError::Version { path, found: header.version, known: JOURNAL_VERSION });
+        }
+        Ok(JournalReader { store, header, anchor, path })
+    }
+
+    /// What the journal says of itself.
+    pub fn header(&self) -> &RunHeader {
+        &self.header
+    }
+
+    /// The durable head, when the anchor is readable.
+    pub fn anchor(&self) -> Option<Anchor> {
+        self.anchor
+    }
+
+    /// Where it lies, for messages.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The blocks in order, each checked against its hash and the chain; ends at the first error.
+    pub fn blocks(&self) -> Blocks<'_> {
+        Blocks {
+            pairs: self.store.iterate(Tree::Blocks, &[]),
+            decoder: Decoder::new(),
+            path: &self.path,
+            run_id: &self.header.run_id,
+            next_seq: 0,
+            head: Hash::ZERO,
+            frame: Vec::new(),
+            derived: blake3::Hasher::new(),
+            is_done: false,
+        }
+    }
+
+    /// Checks chain, counts, hashes and the anchor.
+    pub fn verify(&self) -> VerifyReport {
+        let (mut events, mut count) = (0, 0);
+        let mut blocks = self.blocks();
+        let mut failure = None;
+        let mut block = Block::default();
+        loop {
+            match blocks.next_block(&mut block) {
+                Ok(true) => {
+                    events += block.len() as u64;
+                    count += 1;
+                }
+                Ok(false) => break,
+                Err(error) => {
+                    failure = Some((blocks.next_seq, error.to_string()));
+                    break;
+                }
+            }
+        }
+        let failure = failure.or_else(|| self.anchor_problem(&blocks));
+        let message = match &failure {
+            Some((_, problem)) => problem.clone(),
+            None => format!("{count} blocks, {events} events: chain, counts and anchor fit"),
+        };
+        VerifyReport {
+            ok: failure.is_none(),
+            events,
+            blocks: count,
+            first_bad_seq: failure.map(|(seq, _)| seq),
+            message,
+            head: blocks.head.to_string(),
+            derived_hash: Hash(*blocks.derived.finalize().as_bytes()).to_string(),
+        }
+    }
+
+    fn anchor_problem(&self, blocks: &Blocks<'_>) -> Option<(u64, String)> {
+        let path = &self.path;
+        let Some(anchor) = self.anchor else {
+            return Some((
+                blocks.next_seq,
+                format!("{path}: the anchor is missing or damaged: nothing says where the journal ends"),
+            ));
+        };
+        if anchor.seq > blocks.next_seq {
+            let problem = format!(
+                "{path}: the anchor promises {} events, only {} are there: the end was lost",
+                anchor.seq, blocks.next_seq
+            );
+            return Some((blocks.next_seq, problem));
+        }
+        let is_head = anchor.seq == blocks.next_seq && anchor.hash != blocks.head;
+        is_head.then(|| (anchor.seq, format!("{path}: the anchor names another head: blocks were replaced")))
+    }
+}
+
+/// Iterates over a journal's blocks.
+pub struct Blocks<'a> {
+    pairs: Box<dyn Iterator<Item = Result<Pair, JournalError>> + 'a>,
+    decoder: Decoder,
+    path: &'a str,
+    run_id: &'a str,
+    next_seq: u64,
+    head: Hash,
+    frame: Vec<u8>,
+    derived: blake3::Hasher,
+    is_done: bool,
+}
+
+impl std::fmt::Debug for Blocks<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Blocks").field("path", &self.path).field("next_seq", &self.next_seq).finish()
+    }
+}
+
+impl Blocks<'_> {
+    /// Reads the next block; `false` at the end.
+    ///
+    /// # Errors
+    /// A damaged, missing, foreign or misplaced block; nothing is read after one.
+    pub fn next_block(&mut self, block: &mut Block) -> Result<bool, JournalError> {
+        if self.is_done {
+            return Ok(false);
+        }
+        let read =
+            self.read_frame().and_then(|is_there| if is_there { self.check(block) } else { Ok(false) });
+        self.is_done = !matches!(read, Ok(true));
+        read
+    }
+
+    fn chain_error(&self, problem: String) -> JournalError {
+        JournalError::Chain { path: self.path.to_string(), seq: self.next_seq, problem }
+    }
+
+    /// Collects the parts of the next frame.
+    fn read_frame(&mut self) -> Result<bool, JournalError> {
+        self.frame.clear();
+        let mut part = 0;
+        loop {
+            let Some(pair) = self.pairs.next() else {
+                return if part == 0 {
+                    Ok(false)
+                } else {
+                    Err(self.chain_error("the block's last parts are missing".to_string()))
+                };
+            };
+            let (key, value) = pair?;
+            if key != crate::writer::block_key(self.next_seq, part) {
+                return Err(
+                    self.chain_error("the next block, or a part of it, is missing or misplaced".to_string())
+                );
+            }
+            self.frame.extend_from_slice(&value);
+            part += 1;
+            if self.frame.len() >= HEADER_LEN {
+                let header = Header::from_bytes(&self.frame).map_err(|source| self.block_error(source))?;
+                if self.frame.len() >= header.frame_len() {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    fn block_error(&self, source: onetape_tape::codec::CodecError) -> JournalError {
+        JournalError::Block { path: self.path.to_string(), seq: self.next_seq, source }
+    }
+
+    fn check(&mut self, block: &mut Block) -> Result<bool, JournalError> {
+        let (header, hash) = match self.decoder.decode(&self.frame, block) {
+            Ok(decoded) => decoded,
+            Err(source) => return Err(self.block_error(source)),
+        };
+        if header.previous != self.head {
+            return Err(self.chain_error(
+                "the block does not follow the one before it: the chain is broken".to_string(),
+            ));
+        }
+        if header.id.to_string() != self.run_id || header.first_seq != self.next_seq {
+            return Err(self.chain_error("the block belongs to another journal or place".to_string()));
+        }
+        let derived_at = HEADER_LEN + header.inputs_len as usize + header.cold_len as usize;
+        self.derived.update(&self.frame[derived_at..derived_at + header.derived_len as usize]);
+        self.head = hash;
+        self.next_seq += header.len();
+        Ok(true)
+    }
+}
+
+impl Iterator for Blocks<'_> {
+    type Item = Result<Block, JournalError>;
+    fn next(&mut self) -> Option<Result<Block, JournalError>> {
+        let mut block = Block::default();
+        match self.next_block(&mut block) {
+            Ok(true) => Some(Ok(block)),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::thread::JournalThread;
+    use crate::writer::JournalWriter;
+    use onetape_engine::ids::InstrumentIx;
+    use onetape_engine::num::Nanos;
+    use onetape_engine::record::{Body, Head, Record};
+
+    fn block(first_seq: u64, ticks: u64) -> Block {
+        let tick = |n| Record::new(Head::at(Nanos(first_seq + n), InstrumentIx::NONE), Body::Tick);
+        Block { first_seq, inputs: (0..ticks).map(tick).collect(), ..Block::default() }
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_and_verifies() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = JournalWriter::create(dir.path(), [7; 32]).unwrap();
+        let mut thread = JournalThread::start(writer).unwrap();
+        // 4,096 records of a block exceed one value and are chunked.
+        let written: Vec<Block> = (0..5).map(|n| block(n * 4096, 4096)).collect();
+        for block in &written {
+            thread.put(block.clone()).unwrap();
+        }
+        let summary = thread.finish().unwrap().journal;
+        assert_eq!((summary.blocks, summary.inputs), (5, 5 * 4096));
+        let reader = JournalReader::open(dir.path()).unwrap();
+        let report = reader.verify();
+        assert!(report.ok, "{}", report.message);
+        assert_eq!(report.head, summary.head_hash.to_string());
+        assert_eq!(report.derived_hash, summary.derived_hash.to_string());
+        assert_eq!(reader.blocks().collect::<Result<Vec<_>, _>>().unwrap(), written);
+    }
+
+    #[test]
+    fn a_journal_that_is_open_is_in_use_and_an_empty_folder_is_no_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(JournalReader::open(dir.path()), Err(JournalError::Missing { .. })));
+        let _writer = JournalWriter::create(dir.path(), [7; 32]).unwrap();
+        assert!(matches!(JournalReader::open(dir.path()), Err(JournalError::InUse { .. })));
+    }
+}

@@ -1,0 +1,204 @@
+//! Where values live: sled, or memory in tests.
+//!
+//! sled 0.34.7 is run with `flush_every_ms(None)` and 2 MiB segments, and no value exceeds 48 KiB:
+//! larger values would spill into `blobs/` files that sled never syncs. `flush()` alone is not
+//! durable, so a commit also syncs the database file through a second descriptor.
+
+use crate::error::JournalError;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Most bytes of one value.
+pub const VALUE_MAX: usize = 48 << 10;
+
+/// Named collection of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tree {
+    /// Blocks by (first seq, part).
+    Blocks,
+    /// Snapshots by (seq, part).
+    Snapshots,
+    /// Run header and other facts by name.
+    Meta,
+}
+
+impl Tree {
+    fn name(self) -> &'static str {
+        match self {
+            Tree::Blocks => "blocks",
+            Tree::Snapshots => "snapshots",
+            Tree::Meta => "meta",
+        }
+    }
+}
+
+/// A value as iteration yields it: key, bytes.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
+/// A store of values in key order.
+pub trait Store: Send {
+    /// Puts a value; it is durable after the next [`Store::commit`].
+    ///
+    /// # Errors
+    /// When the medium refuses.
+    fn put(&mut self, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), JournalError>;
+    /// Makes everything put so far durable.
+    ///
+    /// # Errors
+    /// When flush or sync fails.
+    fn commit(&mut self) -> Result<(), JournalError>;
+    /// One value.
+    ///
+    /// # Errors
+    /// When the medium fails.
+    fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError>;
+    /// The values of a tree in key order, from a key on.
+    fn iterate<'a>(
+        &'a self,
+        tree: Tree,
+        from: &[u8],
+    ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + 'a>;
+    /// Bytes on the medium.
+    fn bytes(&self) -> u64;
+}
+
+/// The journal's database.
+#[derive(Debug)]
+pub struct SledStore {
+    db: sled::Db,
+    trees: [sled::Tree; 3],
+    path: PathBuf,
+    /// Second descriptor of the database file, for `sync_data`.
+    file: File,
+}
+
+impl SledStore {
+    /// Opens or creates the database folder.
+    ///
+    /// # Errors
+    /// In use, unreadable, or the folder cannot be made.
+    pub fn open(path: &Path) -> Result<SledStore, JournalError> {
+        let shown = path.display().to_string();
+        let config = sled::Config::new()
+            .path(path)
+            .flush_every_ms(None)
+            .segment_size(2 << 20)
+            .cache_capacity(64 << 20)
+            .mode(sled::Mode::HighThroughput);
+        // sled panics on some damaged files; a panic there is a damaged journal, not a defect of ours.
+        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
+        let db = match opened {
+            Ok(Ok(db)) => db,
+            Ok(Err(sled::Error::Io(e))) if is_lock(&e) => return Err(JournalError::InUse { path: shown }),
+            Ok(Err(e)) => return Err(JournalError::Unreadable { path: shown, problem: e.to_string() }),
+            Err(_) => {
+                return Err(JournalError::Unreadable {
+                    path: shown,
+                    problem: "the database is damaged".to_string(),
+                });
+            }
+        };
+        let tree = |tree: Tree| {
+            db.open_tree(tree.name())
+                .map_err(|e| JournalError::Unreadable { path: shown.clone(), problem: e.to_string() })
+        };
+        let trees = [tree(Tree::Blocks)?, tree(Tree::Snapshots)?, tree(Tree::Meta)?];
+        let file = File::open(path.join("db")).map_err(|e| JournalError::Failed {
+            path: shown.clone(),
+            what: "opening the database file",
+            problem: e.to_string(),
+        })?;
+        Ok(SledStore { db, trees, path: path.to_path_buf(), file })
+    }
+
+    fn tree(&self, tree: Tree) -> &sled::Tree {
+        &self.trees[tree as usize]
+    }
+
+    fn failed(&self, what: &'static str, problem: impl std::fmt::Display) -> JournalError {
+        JournalError::Failed { path: self.path.display().to_string(), what, problem: problem.to_string() }
+    }
+}
+
+fn is_lock(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
+}
+
+impl Store for SledStore {
+    fn put(&mut self, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        assert!(value.len() <= VALUE_MAX, "callers chunk values");
+        self.tree(tree).insert(key, value).map(|_| ()).map_err(|e| self.failed("writing", e))
+    }
+
+    fn commit(&mut self) -> Result<(), JournalError> {
+        self.db.flush().map_err(|e| self.failed("flushing", e))?;
+        self.file.sync_data().map_err(|e| self.failed("syncing", e))?;
+        let spilled =
+            std::fs::read_dir(self.path.join("blobs")).is_ok_and(|mut files| files.next().is_some());
+        if spilled {
+            return Err(self.failed("committing", "values spilled into blobs/, which are never synced"));
+        }
+        Ok(())
+    }
+
+    fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        let value = self.tree(tree).get(key).map_err(|e| self.failed("reading", e))?;
+        Ok(value.map(|bytes| bytes.to_vec()))
+    }
+
+    fn iterate<'a>(
+        &'a self,
+        tree: Tree,
+        from: &[u8],
+    ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + 'a> {
+        let pairs = self.tree(tree).range(from.to_vec()..);
+        Box::new(pairs.map(|pair| match pair {
+            Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
+            Err(e) => Err(self.failed("reading", e)),
+        }))
+    }
+
+    fn bytes(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
+    }
+}
+
+/// A store in memory, for tests.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    values: BTreeMap<(Tree, Vec<u8>), Vec<u8>>,
+}
+
+impl Store for MemoryStore {
+    fn put(&mut self, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        assert!(value.len() <= VALUE_MAX, "callers chunk values");
+        self.values.insert((tree, key.to_vec()), value.to_vec());
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        Ok(self.values.get(&(tree, key.to_vec())).cloned())
+    }
+
+    fn iterate<'a>(
+        &'a self,
+        tree: Tree,
+        from: &[u8],
+    ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + 'a> {
+        let range = self.values.range((tree, from.to_vec())..);
+        Box::new(
+            range
+                .take_while(move |((t, _), _)| *t == tree)
+                .map(|((_, key), value)| Ok((key.clone(), value.clone()))),
+        )
+    }
+
+    fn bytes(&self) -> u64 {
+        self.values.values().map(|value| value.len() as u64).sum()
+    }
+}

@@ -1,0 +1,214 @@
+//! Writing: blocks become frames, frames become values, commits become anchors.
+
+use crate::anchor::{Anchor, AnchorFile};
+use crate::error::JournalError;
+use crate::store::{SledStore, Store, Tree, VALUE_MAX};
+use onetape_engine::block::Block;
+use onetape_tape::codec::{Encoder, Hash};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Version of the journal's layout.
+pub const JOURNAL_VERSION: u32 = 1;
+/// Key of the run header in the meta tree.
+pub(crate) const HEADER_KEY: &[u8] = b"run";
+/// The database's folder within the journal's.
+pub(crate) const DB_FOLDER: &str = "db";
+/// The anchor's file within the journal's folder.
+pub(crate) const ANCHOR_FILE: &str = "anchor";
+
+/// What a journal says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunHeader {
+    /// [`JOURNAL_VERSION`] of its writer.
+    pub version: u32,
+    /// Run id, hex.
+    pub run_id: String,
+    /// Version of the program.
+    pub program: String,
+}
+
+/// Totals of a finished journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JournalSummary {
+    /// Hash of the last block: fixes every byte before it.
+    pub head_hash: Hash,
+    /// BLAKE3 over the derived lanes alone: equal in every journal mode.
+    pub derived_hash: Hash,
+    /// Inputs.
+    pub inputs: u64,
+    /// Derived events.
+    pub derived: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// Bytes of all frames.
+    pub frame_bytes: u64,
+    /// Bytes of the database file.
+    pub stored_bytes: u64,
+}
+
+/// Hashes sealed blocks the way a journal does, storing nothing (journal mode `off`).
+#[derive(Debug)]
+pub struct HashOnly {
+    encoder: Encoder,
+    id: Hash,
+    frame: Vec<u8>,
+    derived: blake3::Hasher,
+    summary: JournalSummary,
+}
+
+impl HashOnly {
+    /// For a run of this id.
+    pub fn new(run_id: [u8; 32]) -> HashOnly {
+        HashOnly {
+            encoder: Encoder::new(),
+            id: Hash(run_id),
+            frame: Vec::new(),
+            derived: blake3::Hasher::new(),
+            summary: JournalSummary::default(),
+        }
+    }
+
+    /// Takes a block into the hashes; its frame stays in the buffer until the next.
+    ///
+    /// # Errors
+    /// When the block cannot be encoded.
+    pub fn append(&mut self, block: &Block) -> Result<(), JournalError> {
+        let sealed = self.encoder.encode(block, &self.id, &self.summary.head_hash, &mut self.frame).map_err(
+            |source| JournalError::Block { path: "the run".to_string(), seq: block.first_seq, source },
+        )?;
+        self.derived.update(&self.frame[sealed.derived]);
+        self.summary.head_hash = sealed.hash;
+        self.summary.inputs += block.inputs.len() as u64;
+        self.summary.derived += block.derived.len() as u64;
+        self.summary.blocks += 1;
+        self.summary.frame_bytes += self.frame.len() as u64;
+        Ok(())
+    }
+
+    /// The totals so far.
+    pub fn summary(&self) -> JournalSummary {
+        JournalSummary { derived_hash: Hash(*self.derived.finalize().as_bytes()), ..self.summary }
+    }
+}
+
+/// Appends blocks to a journal.
+pub struct JournalWriter {
+    store: Box<dyn Store>,
+    anchor: Option<AnchorFile>,
+    hashes: HashOnly,
+    commits: u64,
+    next_seq: u64,
+    failure: Option<JournalError>,
+}
+
+impl std::fmt::Debug for JournalWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JournalWriter")
+            .field("next_seq", &self.next_seq)
+            .field("commits", &self.commits)
+            .finish()
+    }
+}
+
+impl JournalWriter {
+    /// Creates a journal in `dir`, which must not hold one.
+    ///
+    /// # Errors
+    /// When the folder holds a journal or cannot be written.
+    pub fn create(dir: &Path, run_id: [u8; 32]) -> Result<JournalWriter, JournalError> {
+        let failed = |problem: String| JournalError::Failed {
+            path: dir.display().to_string(),
+            what: "creating the journal",
+            problem,
+        };
+        std::fs::create_dir_all(dir).map_err(|e| failed(e.to_string()))?;
+        let anchor = AnchorFile::create(&dir.join(ANCHOR_FILE))?;
+        let store = SledStore::open(&dir.join(DB_FOLDER))?;
+        JournalWriter::over(Box::new(store), Some(anchor), run_id)
+    }
+
+    /// A journal over any store, without an anchor file.
+    ///
+    /// # Errors
+    /// When the store refuses the run header.
+    pub fn over_store(store: Box<dyn Store>, run_id: [u8; 32]) -> Result<JournalWriter, JournalError> {
+        JournalWriter::over(store, None, run_id)
+    }
+
+    fn over(
+        mut store: Box<dyn Store>,
+        anchor: Option<AnchorFile>,
+        run_id: [u8; 32],
+    ) -> Result<JournalWriter, JournalError> {
+        let header = RunHeader {
+            version: JOURNAL_VERSION,
+            run_id: Hash(run_id).to_string(),
+            program: env!("CARGO_PKG_VERSION").to_string(),
+        };
+        let bytes = serde_json::to_vec(&header).expect("a run header is three plain fields");
+        store.put(Tree::Meta, HEADER_KEY, &bytes)?;
+        let hashes = HashOnly::new(run_id);
+        Ok(JournalWriter { store, anchor, hashes, commits: 0, next_seq: 0, failure: None })
+    }
+
+    /// Appends a block; durable after the next [`JournalWriter::commit`].
+    ///
+    /// # Errors
+    /// A block out of place or not encodable, or a failed write: latched.
+    pub fn append(&mut self, block: &Block) -> Result<(), JournalError> {
+        self.latched(|writer| writer.append_unlatched(block))
+    }
+
+    fn latched(
+        &mut self,
+        operation: impl FnOnce(&mut JournalWriter) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        operation(self).inspect_err(|error| self.failure = Some(error.clone()))
+    }
+
+    fn append_unlatched(&mut self, block: &Block) -> Result<(), JournalError> {
+        assert_eq!(block.first_seq, self.next_seq, "blocks are appended in log order");
+        self.hashes.append(block)?;
+        for (part, chunk) in self.hashes.frame.chunks(VALUE_MAX).enumerate() {
+            self.store.put(Tree::Blocks, &block_key(block.first_seq, part), chunk)?;
+        }
+        self.next_seq += block.len() as u64;
+        Ok(())
+    }
+
+    /// Makes everything appended durable, then moves the anchor.
+    ///
+    /// # Errors
+    /// A failed flush, sync or anchor write: latched.
+    pub fn commit(&mut self) -> Result<(), JournalError> {
+        self.latched(|writer| {
+            writer.store.commit()?;
+            writer.commits += 1;
+            let anchor =
+                Anchor { count: writer.commits, seq: writer.next_seq, hash: writer.hashes.summary.head_hash };
+            writer.anchor.as_mut().map_or(Ok(()), |file| file.write(anchor))
+        })
+    }
+
+    /// Commits and closes.
+    ///
+    /// # Errors
+    /// A failed commit.
+    pub fn finish(mut self) -> Result<JournalSummary, JournalError> {
+        self.commit()?;
+        Ok(JournalSummary { stored_bytes: self.store.bytes(), ..self.hashes.summary() })
+    }
+}
+
+/// Key of a block's part: both big-endian, so that keys sort in log order.
+pub(crate) fn block_key(first_seq: u64, part: usize) -> [u8; 10] {
+    let mut key = [0; 10];
+    key[..8].copy_from_slice(&first_seq.to_be_bytes());
+    let part = u16::try_from(part).expect("a frame is bounded far below 65,536 parts");
+    key[8..].copy_from_slice(&part.to_be_bytes());
+    key
+}
