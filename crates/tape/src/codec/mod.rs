@@ -7,19 +7,22 @@
 //! What can never change: a frame once written decodes to the same block in every later
 //! version; a different layout gets another codec number.
 
+mod columns;
 mod error;
 mod header;
 mod lane;
+mod pack;
+mod schema;
 
 pub use error::CodecError;
 pub use header::{
     DERIVED_MAX, FORMAT_VERSION, HASH_LEN, HEADER_LEN, Hash, Header, LANE_BYTES_MAX, MAGIC, ParseHashError,
 };
 
+use columns::Columns;
 use onetape_engine::block::{Block, INPUTS_MAX};
-use onetape_engine::record::{Kind, Record};
+use onetape_engine::record::Kind;
 use std::ops::Range;
-use zerocopy::{FromBytes, IntoBytes};
 
 /// The codec this program writes.
 pub const CODEC: u16 = 1;
@@ -37,7 +40,9 @@ pub struct Sealed {
 
 /// Turns blocks into frames; keeps its buffers between blocks.
 #[derive(Debug, Default)]
-pub struct Encoder {}
+pub struct Encoder {
+    columns: Columns,
+}
 
 impl Encoder {
     /// An encoder with empty buffers.
@@ -60,9 +65,7 @@ impl Encoder {
         check_block(block)?;
         frame.clear();
         frame.resize(HEADER_LEN, 0);
-        for record in &block.inputs {
-            frame.extend_from_slice(record.as_bytes());
-        }
+        self.columns.encode(&block.inputs, frame);
         let inputs_len = (frame.len() - HEADER_LEN) as u32;
         let cold_len = lane::encode("cold", &block.cold, frame)?;
         let derived_start = frame.len();
@@ -162,7 +165,9 @@ pub fn check_frame(frame: &[u8]) -> Result<(Header, Hash), CodecError> {
 
 /// Turns frames into blocks; keeps its buffers between blocks.
 #[derive(Debug, Default)]
-pub struct Decoder {}
+pub struct Decoder {
+    columns: Columns,
+}
 
 impl Decoder {
     /// A decoder with empty buffers.
@@ -186,28 +191,12 @@ impl Decoder {
         let (inputs, rest) = payload.split_at(header.inputs_len as usize);
         let (cold, derived) = rest.split_at(header.cold_len as usize);
         block.first_seq = header.first_seq;
-        block.inputs.clear();
-        let what = || "not a whole number of records".to_string();
-        let records = <[Record]>::ref_from_bytes(inputs).map_err(|_| CodecError::Lane {
-            lane: "input",
-            at: 0,
-            what: what(),
-        });
-        match records {
-            Ok(records) => block.inputs.extend_from_slice(records),
-            Err(_) => {
-                for bytes in inputs.chunks(size_of::<Record>()) {
-                    let record = Record::read_from_bytes(bytes).map_err(|_| CodecError::Lane {
-                        lane: "input",
-                        at: 0,
-                        what: what(),
-                    })?;
-                    block.inputs.push(record);
-                }
-            }
-        }
-        if block.inputs.len() != header.inputs as usize {
-            return Err(CodecError::Lane { lane: "input", at: 0, what: what() });
+        let count = header.inputs as usize;
+        self.columns.decode(inputs, count, header.first_ts, &mut block.inputs)?;
+        let last_ts = block.inputs.last().map_or(0, |record| record.ts);
+        if last_ts != header.last_ts {
+            let what = format!("the last record has time {last_ts}, the header says {}", header.last_ts);
+            return Err(CodecError::Lane { lane: "input", at: inputs.len(), what });
         }
         lane::decode("cold", cold, header.cold as usize, &mut block.cold)?;
         lane::decode("derived", derived, header.derived as usize, &mut block.derived)?;
