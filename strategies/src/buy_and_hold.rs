@@ -4,11 +4,11 @@
 //! (on tapes without session phases: on the first two-sided quote). A rejected order is not
 //! repeated. Without a symbol the first equity defined is bought, else the first future.
 
-use crate::params::{self, invalid, param};
+use crate::params::{self, param};
 use crate::saved;
+use crate::target::Target;
 use onetape_engine::Qty;
 use onetape_engine::ids::InstrumentIx;
-use onetape_engine::instrument::InstrumentKind;
 use onetape_engine::order::Package;
 use onetape_engine::record::Phase;
 use onetape_engine::strategy::{Ctx, Flow, Param, ParamError, StateError, Strategy};
@@ -22,34 +22,17 @@ use serde::{Deserialize, Serialize};
 /// | `quantity` | shares or contracts, 1 to 1,000,000 |
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BuyAndHold {
-    symbol: String,
+    target: Target,
     quantity: Qty,
-    target: Option<InstrumentIx>,
     has_ordered: bool,
 }
 
 impl Default for BuyAndHold {
     fn default() -> BuyAndHold {
         BuyAndHold {
-            symbol: String::new(),
+            target: Target::default(),
             quantity: Qty::from_whole(100).unwrap_or(Qty::ONE),
-            target: None,
             has_ordered: false,
-        }
-    }
-}
-
-impl BuyAndHold {
-    fn is_wanted(&self, ctx: &Ctx<'_>, instrument: InstrumentIx) -> bool {
-        let Some(def) = ctx.instrument(instrument) else { return false };
-        if !self.symbol.is_empty() {
-            return def.symbol == self.symbol;
-        }
-        let held = self.target.and_then(|target| ctx.instrument(target)).map(|held| held.kind);
-        match def.kind {
-            InstrumentKind::Equity => held != Some(InstrumentKind::Equity),
-            InstrumentKind::Future => held.is_none(),
-            InstrumentKind::Index | InstrumentKind::Option => false,
         }
     }
 }
@@ -63,14 +46,17 @@ impl Strategy for BuyAndHold {
     }
     fn params(&self) -> Vec<Param> {
         vec![
-            param("symbol", &self.symbol, "instrument to buy; empty: the first equity, else future, defined"),
+            param(
+                "symbol",
+                &self.target.symbol,
+                "instrument to buy; empty: the first equity, else future, defined",
+            ),
             param("quantity", self.quantity, "shares or contracts, 1 to 1000000"),
         ]
     }
     fn set(&mut self, key: &str, value: &str) -> Result<(), ParamError> {
         match key {
-            "symbol" if value.trim() == value => self.symbol = value.to_string(),
-            "symbol" => return Err(invalid(key, value, "a symbol without surrounding spaces")),
+            "symbol" => self.target.symbol = params::symbol(key, value)?,
             "quantity" => self.quantity = params::quantity(key, value)?,
             _ => return Err(params::unknown(key, &self.params())),
         }
@@ -84,13 +70,11 @@ impl Strategy for BuyAndHold {
         Ok(())
     }
     fn on_definition(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx) -> Flow {
-        if self.is_wanted(ctx, instrument) {
-            self.target = Some(instrument);
-        }
+        self.target.consider(ctx, instrument);
         Flow::Continue
     }
     fn on_quote(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx) -> Flow {
-        if self.has_ordered || self.target != Some(instrument) {
+        if self.has_ordered || !self.target.is(instrument) {
             return Flow::Continue;
         }
         let is_open = ctx.session().is_none_or(|session| session.phase == Phase::Open as u8);

@@ -21,9 +21,19 @@
 #![deny(missing_docs)]
 
 mod buy_and_hold;
+mod clock;
+mod ema_cross;
+mod measure;
 mod params;
+mod premium;
 mod registry;
 mod saved;
+mod short_strangle;
+mod target;
+mod walk;
 
 pub use buy_and_hold::BuyAndHold;
+pub use ema_cross::EmaCross;
+pub use measure::{Count, Dense};
 pub use registry::{Constructor, Entry, Registry};
+pub use short_strangle::ShortStrangle;

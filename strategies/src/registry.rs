@@ -1,6 +1,6 @@
 //! Names of strategies and how to make one.
 
-use crate::buy_and_hold::BuyAndHold;
+use crate::{BuyAndHold, Count, Dense, EmaCross, ShortStrangle};
 use onetape_engine::Strategy;
 
 /// Makes a strategy with its default parameters.
@@ -38,6 +38,12 @@ impl Registry {
     pub fn builtin() -> Registry {
         let mut registry = Registry::empty();
         registry.register_type::<BuyAndHold>("buy one instrument at the open and hold it");
+        registry.register_type::<EmaCross>("two moving averages of the midpoint, stop and reverse");
+        registry.register_type::<ShortStrangle>(
+            "sell a call and a put away from the money, manage, close by the end of day",
+        );
+        registry.register_type::<Count>("count quotes (a measure of the engine)");
+        registry.register_type::<Dense>("order on every 20th quote (a measure of the engine)");
         registry
     }
 
