@@ -37,3 +37,6 @@ pub mod heston;
 mod numeric;
 pub mod explain;
 pub mod vol;
+pub mod chain;
+pub mod checks;
+pub mod forward;

@@ -1,0 +1,13 @@
+//! Numbers about a whole chain: positioning, exposure, skew, liquidity.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`positioning`] | max pain, put/call ratios, open-interest and volume profiles |
+//! | [`exposure`] | Greeks by strike, expiry and in total; dealer gamma exposure |
+//! | [`skew`] | 25-delta risk reversal and butterfly, at-the-money slope |
+//! | [`liquidity`] | liquidity score, unusual activity |
+
+pub mod exposure;
+pub mod liquidity;
+pub mod positioning;
+pub mod skew;
