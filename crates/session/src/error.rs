@@ -1,0 +1,101 @@
+//! What can go wrong in a run.
+
+use onetape_engine::KernelError;
+use onetape_engine::strategy::ParamError;
+use onetape_journal::JournalError;
+use onetape_tape::session::SessionError;
+
+/// A run, or a re-derivation, that could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The session cannot be read.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The journal failed; trading stopped there.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The loop refused an input.
+    #[error("{path}: {source}")]
+    Input {
+        /// Session or journal.
+        path: String,
+        /// What was wrong.
+        source: KernelError,
+    },
+    /// No strategy of that name is registered.
+    #[error("no strategy '{name}' in this program{hint}; it knows: {known}")]
+    UnknownStrategy {
+        /// Name.
+        name: String,
+        /// `; did you mean …`, or empty.
+        hint: String,
+        /// Registered names.
+        known: String,
+    },
+    /// The journal was written by another version of the strategy.
+    #[error(
+        "strategy '{name}' is version {found} here, but the journal was written by version {journaled}; \
+         re-derive with a program that holds that version"
+    )]
+    StrategyVersion {
+        /// Name.
+        name: String,
+        /// Registered version.
+        found: String,
+        /// Version in the journal.
+        journaled: String,
+    },
+    /// The journal was written under other loop semantics.
+    #[error(
+        "the journal was written under loop semantics {journaled}, this program runs {found}; \
+         re-derive with the version that wrote it"
+    )]
+    Semantics {
+        /// This program's.
+        found: u32,
+        /// The journal's.
+        journaled: u32,
+    },
+    /// A parameter was refused.
+    #[error("strategy '{strategy}': {source}")]
+    Param {
+        /// Strategy.
+        strategy: String,
+        /// What was wrong.
+        source: ParamError,
+    },
+    /// The journal does not begin with a run's configuration.
+    #[error("{path}: the journal's first input is not a run configuration; it was not written by a run")]
+    NoStart {
+        /// Journal.
+        path: String,
+    },
+    /// A file of the run folder failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// File.
+        path: String,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// A file of the run folder could not be written as text.
+    #[error("{path}: {problem}")]
+    Text {
+        /// File.
+        path: String,
+        /// Cause.
+        problem: String,
+    },
+    /// A worker thread died.
+    #[error("the {thread} thread ended without a result; this is a defect, please report it")]
+    Thread {
+        /// Which.
+        thread: &'static str,
+    },
+}
+
+impl RunError {
+    pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> RunError {
+        RunError::Io { path: path.display().to_string(), source }
+    }
+}

@@ -1,0 +1,95 @@
+//! Where sealed blocks go: a journal on its own thread, or hashes alone.
+
+use crate::driver::BlockSink;
+use crate::error::RunError;
+use crate::run_folder::{RunFolder, RunId};
+use crate::settings::JournalMode;
+use onetape_engine::block::Block;
+use onetape_journal::{HashOnly, JournalThread, JournalWriter};
+use std::time::Duration;
+
+/// A run's sink.
+#[derive(Debug)]
+pub enum Sink {
+    /// Journal mode `full`.
+    Journal(Box<JournalThread>),
+    /// Journal mode `off`.
+    Hashes(Box<HashOnly>),
+}
+
+/// Totals of a closed sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkSummary {
+    /// Hash of the last block; empty in mode `off`, which keeps no chain.
+    pub head_hash: String,
+    /// Hash over the derived lanes.
+    pub derived_hash: String,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Bytes of all frames.
+    pub frame_bytes: u64,
+    /// CPU time of the writer thread.
+    pub cpu: Option<Duration>,
+}
+
+impl Sink {
+    /// Opens the sink of a run.
+    ///
+    /// # Errors
+    /// When the journal cannot be created.
+    pub fn open(mode: JournalMode, folder: &RunFolder, id: &RunId) -> Result<Sink, RunError> {
+        match mode {
+            JournalMode::Full => {
+                let writer = JournalWriter::create(&folder.journal(), id.0)?;
+                Ok(Sink::Journal(Box::new(JournalThread::start(writer)?)))
+            }
+            JournalMode::Off => Ok(Sink::Hashes(Box::new(HashOnly::new(id.0)))),
+        }
+    }
+
+    /// Closes the sink; everything is durable then.
+    ///
+    /// # Errors
+    /// The journal's failure.
+    pub fn finish(self) -> Result<SinkSummary, RunError> {
+        match self {
+            Sink::Journal(thread) => {
+                let done = thread.finish()?;
+                Ok(SinkSummary {
+                    head_hash: done.journal.head_hash.to_string(),
+                    derived_hash: done.journal.derived_hash.to_string(),
+                    bytes: done.journal.stored_bytes,
+                    frame_bytes: done.journal.frame_bytes,
+                    cpu: done.cpu,
+                })
+            }
+            Sink::Hashes(hashes) => {
+                let summary = hashes.summary();
+                Ok(SinkSummary {
+                    head_hash: String::new(),
+                    derived_hash: summary.derived_hash.to_string(),
+                    bytes: 0,
+                    frame_bytes: 0,
+                    cpu: None,
+                })
+            }
+        }
+    }
+}
+
+impl BlockSink for Sink {
+    type Error = RunError;
+
+    fn put(&mut self, mut block: Block) -> Result<Block, RunError> {
+        match self {
+            Sink::Journal(thread) => Ok(thread.put(block)?),
+            Sink::Hashes(hashes) => {
+                hashes.append(&block)?;
+                block.inputs.clear();
+                block.cold.clear();
+                block.derived.clear();
+                Ok(block)
+            }
+        }
+    }
+}
