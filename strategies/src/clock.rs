@@ -77,6 +77,35 @@ pub(crate) fn stamp(ctx: &Ctx<'_>) -> String {
     }
 }
 
+/// Reads a civil date, `YYYYMMDD` or `YYYY-MM-DD`.
+pub(crate) fn parse_date(text: &str) -> Option<u32> {
+    let digits: String = match text.len() {
+        8 => text.to_string(),
+        10 => {
+            let mut parts = text.splitn(3, '-');
+            let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+            if (year.len(), month.len(), day.len()) != (4, 2, 2) {
+                return None;
+            }
+            format!("{year}{month}{day}")
+        }
+        _ => return None,
+    };
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let date: u32 = digits.parse().ok()?;
+    let (year, month, day) = (date / 10_000, date / 100 % 100, date % 100);
+    let is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let days = match month {
+        2 => 28 + u32::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    (year >= 1970 && (1..=days).contains(&day)).then_some(date)
+}
+
 /// Calendar days from one date (yyyymmdd) to another.
 pub(crate) fn days_between(from: u32, to: u32) -> i64 {
     days_from_civil(to) - days_from_civil(from)
@@ -108,6 +137,18 @@ mod tests {
         // 2015-12-24 14:31:00 UTC.
         assert_eq!(instant(20151224, time, -18_000), Some(Nanos(1_450_967_460_000_000_000)));
         assert_eq!(instant(19690101, time, 0), None);
+    }
+
+    #[test]
+    fn dates_are_real_days() {
+        for (text, date) in [("20151224", 20151224), ("2015-12-24", 20151224), ("2016-02-29", 20160229)] {
+            assert_eq!(parse_date(text), Some(date), "{text}");
+        }
+        for text in
+            ["", "2015-2-24", "20150229", "20151301", "2015/12/24", "19691231", "2015-12-2x", "201512244"]
+        {
+            assert_eq!(parse_date(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -22,17 +22,21 @@
 
 mod buy_and_hold;
 mod clock;
+mod condor;
+mod demo;
 mod ema_cross;
 mod measure;
 mod params;
 mod premium;
 mod registry;
 mod saved;
+mod secured_put;
 mod short_strangle;
 mod target;
 mod walk;
 
 pub use buy_and_hold::BuyAndHold;
+pub use demo::Demo;
 pub use ema_cross::EmaCross;
 pub use measure::{Count, Dense};
 pub use registry::{Constructor, Entry, Registry};
