@@ -1,6 +1,6 @@
 //! Names of strategies and how to make one.
 
-use crate::{BuyAndHold, Count, Demo, Dense, EmaCross, ShortStrangle};
+use crate::{BuyAndHold, Count, Demo, Dense, EmaCross, Script, ShortStrangle};
 use onetape_engine::Strategy;
 
 /// Makes a strategy with its default parameters.
@@ -45,6 +45,7 @@ impl Registry {
         registry.register_type::<ShortStrangle>(
             "sell a call and a put away from the money, manage, close by the end of day",
         );
+        registry.register_type::<Script>("orders from a text, at stated times or once quoted");
         registry.register_type::<Count>("count quotes (a measure of the engine)");
         registry.register_type::<Dense>("order on every 20th quote (a measure of the engine)");
         registry
