@@ -3,7 +3,7 @@
 //! ```text
 //!  loop ── Block ──> JournalThread ──> JournalWriter ── frames ≤ 48 KiB a value ──> Store (sled)
 //!                                           └─ commit: flush, sync, then the anchor
-//!  audit <── verify · blocks <── JournalReader
+//!  audit <── verify · show · diff · blocks <── JournalReader
 //! ```
 //!
 //! # Invariants
@@ -17,15 +17,21 @@
 #![deny(missing_docs)]
 
 mod anchor;
+mod diff;
 mod error;
 mod reader;
+mod render;
+mod show;
 mod store;
 mod thread;
 mod writer;
 
 pub use anchor::Anchor;
+pub use diff::{ConfigChange, Diff, Divergence, diff};
 pub use error::JournalError;
 pub use reader::{JournalReader, VerifyReport};
-pub use store::{MemoryStore, SledStore, Store};
+pub use render::{Names, Rendered, kind_name, time_text};
+pub use show::{Filter, ParsePointError, Point, Show};
+pub use store::{MemoryStore, Pair, SledStore, Store, Tree};
 pub use thread::{JournalThread, ThreadSummary};
-pub use writer::{HashOnly, JournalSummary, JournalWriter, RunHeader};
+pub use writer::{HashOnly, JOURNAL_VERSION, JournalSummary, JournalWriter, RunHeader};

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Most bytes of one value.
-pub const VALUE_MAX: usize = 48 << 10;
+pub(crate) const VALUE_MAX: usize = 48 << 10;
 
 /// Named collection of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
