@@ -14,10 +14,12 @@
 //!   tie in all of that keep the order of their file.
 //! - Prices and sizes are exact: a number that 1e-9 cannot hold is an error, never rounded.
 //! - All or nothing: an import that fails leaves no session.
+pub mod dbn;
 mod error;
 pub mod lean;
 mod order;
 mod sink;
+mod terms;
 
 pub use error::ImportError;
 pub use sink::{InputSink, MemorySink};

@@ -1,33 +1,16 @@
 //! Instruments of the source with the terms that the calendar's dated classes give them.
 
-use super::files::{CONTRACT_NAME, Contract, SourceFile, contract_of, number_of};
+use super::files::{CONTRACT_NAME, Contract, SourceFile, contract_of};
 use super::{LeanKind, LeanRequest, Plan};
 use crate::import::sink::define;
+use crate::import::terms::{Listed, class_of, define_listed, hours_ns, index, phases};
 use crate::import::{ImportError, InputSink};
-use onetape_calendar::{
-    ClassRow, Date, DayClock, Delivery, Market, Session, SettleAt, TickClass, Zone, class, expiry_times,
-    session,
-};
-use onetape_engine::ids::{InstrumentIx, VenueIx};
-use onetape_engine::instrument::{
-    ExerciseStyle, InstrumentDef, InstrumentKind, OptionTerms, Right, Settlement, SettlementTime, TickRule,
-    osi_symbol,
-};
-use onetape_engine::num::{Nanos, Price, Qty};
-use onetape_engine::record::{Body, Head, Phase, Record, SessionPhase, flags};
+use onetape_calendar::{ClassRow, Date, DayClock, Market, Session, Zone, session};
+use onetape_engine::ids::InstrumentIx;
+use onetape_engine::instrument::{ExerciseStyle, InstrumentDef, Right};
+use onetape_engine::num::{Nanos, Price};
+use onetape_engine::record::{Body, Record};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Underlying of an option root: itself unless the root is a weekly or other series of an index.
-pub(super) fn underlying_of(root: &str) -> &str {
-    match root {
-        "SPXW" | "SPXPM" | "SPXQ" => "SPX",
-        "XSPAM" => "XSP",
-        "NDXP" => "NDX",
-        "RUTW" => "RUT",
-        "VIXW" => "VIX",
-        _ => root,
-    }
-}
 
 /// An instrument of the source; the order of keys is the order of definition within a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,28 +40,7 @@ impl Day {
 
     /// Open and close of the session of a market as (open, close]; `None` on holidays.
     pub(super) fn regular_ns(&self, market: Market) -> Option<(u64, u64)> {
-        session(market, self.date).map(|session| (session.open_ns, session.close_ns))
-    }
-
-    /// The session's two phase records; none on holidays.
-    fn phases(&self) -> Vec<Record> {
-        let Some(session) = self.session else { return Vec::new() };
-        [(Phase::Open, session.open_ns), (Phase::Close, session.close_ns)]
-            .map(|(phase, at)| {
-                let body = SessionPhase {
-                    open: session.open_ns,
-                    close: session.close_ns,
-                    trade_date: number_of(self.date),
-                    utc_offset_s: session.utc_offset_s,
-                    phase: phase as u8,
-                    reserved: [0; 15],
-                };
-                let ts = Nanos(at);
-                let (instrument, venue) = (InstrumentIx::NONE, VenueIx(0));
-                let head = Head { ts, ts_src: ts, instrument, venue, flags: flags::LAST };
-                Record::new(head, Body::SessionPhase(body))
-            })
-            .to_vec()
+        hours_ns(market, self.date)
     }
 }
 
@@ -156,10 +118,7 @@ impl Definer {
         if let Some(row) = known.class {
             return Ok(row);
         }
-        let row = class(&known.symbol, date).map_err(|source| ImportError::Calendar {
-            what: format!("option class {} on {date}", known.symbol),
-            source,
-        })?;
+        let row = class_of(&known.symbol, date)?;
         known.class = Some(row);
         Ok(row)
     }
@@ -216,7 +175,7 @@ impl Definer {
             let def = self.definition(*key, day.date)?;
             define(sink, midnight, self.known[key], def)?;
         }
-        records.extend(day.phases());
+        records.extend(day.session.iter().flat_map(phases));
         crate::import::order::sort(&mut records);
         records.into_iter().try_for_each(|record| sink.push(record, None))
     }
@@ -225,77 +184,31 @@ impl Definer {
         match key {
             Key::Plain(symbol) => {
                 let known = &self.symbols[symbol];
-                let mut def = InstrumentDef::equity(&known.symbol);
-                if known.kind == LeanKind::Index {
-                    (def.kind, def.tick) = (InstrumentKind::Index, TickRule::Free);
-                }
+                let mut def = match known.kind {
+                    LeanKind::Index => index(&known.symbol),
+                    _ => InstrumentDef::equity(&known.symbol),
+                };
                 def.source.clone_from(&known.source);
                 Ok(def)
             }
             Key::Contract { symbol, expiry, strike, right } => {
                 let row = self.class_of(symbol, on)?;
-                let style = self.styles[&key];
-                let terms = self.terms(row, symbol, expiry, (strike, right, style))?;
                 let known = &self.symbols[symbol];
-                Ok(InstrumentDef {
-                    symbol: osi_symbol(&known.symbol, terms.expiry_date, right, strike),
-                    kind: InstrumentKind::Option,
-                    multiplier: i64::from(row.multiplier),
-                    tick: tick_rule(row, known.is_penny),
-                    lot: Qty::ONE,
-                    option: Some(terms),
-                    expiry: None,
-                    quote_hold_ns: None,
+                let underlying =
+                    known.underlying.and_then(|place| self.index_of(Key::Plain(place))).ok_or_else(|| {
+                        ImportError::Request { what: format!("{} has no underlying", known.symbol) }
+                    })?;
+                let listed = Listed {
+                    root: known.symbol.clone(),
+                    expiry,
+                    strike,
+                    right,
+                    style: self.styles.get(&key).copied(),
+                    is_penny: known.is_penny,
                     source: known.source.clone(),
-                })
+                };
+                define_listed(&listed, row, underlying)
             }
         }
-    }
-
-    fn terms(
-        &self,
-        row: &ClassRow,
-        symbol: usize,
-        expiry: Date,
-        (strike, right, style): (Price, Right, ExerciseStyle),
-    ) -> Result<OptionTerms, ImportError> {
-        let known = &self.symbols[symbol];
-        let what = || format!("expiry {expiry} of class {}", known.symbol);
-        let times =
-            expiry_times(row, expiry).map_err(|source| ImportError::Calendar { what: what(), source })?;
-        let underlying = known
-            .underlying
-            .and_then(|place| self.index_of(Key::Plain(place)))
-            .ok_or_else(|| ImportError::Request { what: format!("{} has no underlying", known.symbol) })?;
-        Ok(OptionTerms {
-            underlying,
-            root: known.symbol.clone(),
-            expiry_date: number_of(expiry),
-            strike,
-            right,
-            style,
-            settlement: match row.delivery {
-                Delivery::Physical => Settlement::Physical,
-                Delivery::Cash => Settlement::Cash,
-            },
-            settlement_time: match row.settle_at {
-                SettleAt::Open => SettlementTime::Am,
-                SettleAt::Close => SettlementTime::Pm,
-            },
-            last_trade: Nanos(times.last_trade_ns),
-            expiry: Nanos(times.expiry_ns),
-            exercise_cutoff: Nanos(times.exercise_cutoff_ns),
-            notice: Nanos(times.notice_ns),
-        })
-    }
-}
-
-/// The class's rule; single stocks are not tabulated and follow what their prices show.
-fn tick_rule(row: &ClassRow, is_penny: bool) -> TickRule {
-    match row.tick {
-        TickClass::Penny => TickRule::Fixed(10_000_000),
-        TickClass::PennyNickel => TickRule::Penny,
-        TickClass::NickelDime if is_penny && row.root == "*" => TickRule::Penny,
-        TickClass::NickelDime => TickRule::Nickel,
     }
 }

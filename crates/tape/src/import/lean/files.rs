@@ -10,6 +10,7 @@
 use super::rows::whole;
 use super::{LeanKind, Resolution};
 use crate::import::ImportError;
+use crate::import::terms::date_of;
 use onetape_calendar::{Date, Zone};
 use onetape_engine::instrument::{ExerciseStyle, Right};
 use onetape_engine::num::Price;
@@ -52,19 +53,6 @@ pub(super) struct SourceFile {
     /// Day of a day file; `None` of hour and daily files, whose rows carry their dates.
     pub(super) date: Option<Date>,
     pub(super) data: DataType,
-}
-
-/// The date of `YYYYMMDD`.
-pub(super) fn date_of(number: u64) -> Option<Date> {
-    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
-    Date::new(i16::try_from(year).ok()?, month as i8, day as i8).ok()
-}
-
-/// `YYYYMMDD` of a date.
-pub(super) fn number_of(date: Date) -> u32 {
-    date.year().unsigned_abs() as u32 * 10_000
-        + date.month().unsigned_abs() as u32 * 100
-        + date.day().unsigned_abs() as u32
 }
 
 /// The folder that holds `equity`, `option` …: `root` itself or its `Data`.
@@ -228,6 +216,5 @@ mod tests {
         assert_eq!(span_file(&["aapl"]), Some((None, DataType::Trade)));
         assert_eq!(span_file(&["aapl", "2014", "quote", "american"]), Some((None, DataType::Quote)));
         assert_eq!(span_file(&["aapl", "2014"]), None);
-        assert_eq!(number_of(date(2015, 12, 24)), 20151224);
     }
 }

@@ -39,10 +39,11 @@ mod files;
 mod rows;
 mod spans;
 
+use super::terms::{number_of, underlying_of};
 use super::{ImportError, InputSink, OnProgress, Progress};
 use crate::session::{Finished, SessionMeta, SessionWriter};
 use define::Definer;
-use files::{DataType, SourceFile, number_of};
+use files::{DataType, SourceFile};
 use onetape_calendar::{Date, Market, Zone, sessions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -302,12 +303,12 @@ fn plan(request: &LeanRequest) -> Result<Plan, ImportError> {
     let mut plan = Plan { symbols: Vec::new(), notes: Vec::new() };
     if let Some(kind) = request.kind.underlying() {
         for (symbol, _) in &requested {
-            add_underlying(&mut plan, &root, request, kind, define::underlying_of(symbol), range)?;
+            add_underlying(&mut plan, &root, request, kind, underlying_of(symbol), range)?;
         }
     }
     let underlyings = plan.symbols.len();
     for (symbol, files) in requested {
-        let name = define::underlying_of(&symbol);
+        let name = underlying_of(&symbol);
         let underlying = plan.symbols[..underlyings].iter().position(|known| known.symbol == name);
         let zone = zones.of(request.kind, &request.market, &symbol);
         plan.symbols.push(SymbolPlan { symbol, kind: request.kind, underlying, zone, files });

@@ -1,0 +1,301 @@
+//! The first pass: which instruments have records, when the session begins and ends, which files
+//! are in order.
+
+use super::DbnRequest;
+use super::decode::DbnFile;
+use super::define::{Facts, market_of};
+use super::records::{period_ns, record_type, times};
+use crate::import::ImportError;
+use dbn::enums::rtype;
+use dbn::{RecordRefEnum, SType, TsSymbolMap};
+use onetape_calendar::{Market, Zone};
+use onetape_engine::num::DAY;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// An instrument by dataset (place in [`Scan::datasets`]) and symbol.
+pub(super) type Key = (usize, String);
+
+/// What the first pass found.
+pub(super) struct Scan {
+    pub(super) datasets: Vec<String>,
+    pub(super) files: Vec<FileScan>,
+    pub(super) instruments: BTreeMap<Key, Found>,
+    /// Receipt times of the first and last record.
+    pub(super) span: Option<(u64, u64)>,
+    pub(super) notes: Vec<String>,
+    symbols: Symbols,
+}
+
+/// One file.
+pub(super) struct FileScan {
+    pub(super) dataset: usize,
+    /// Receipt times never go back.
+    pub(super) is_ordered: bool,
+    /// Records by type.
+    pub(super) counts: BTreeMap<&'static str, u64>,
+    mapping: TsSymbolMap,
+}
+
+/// An instrument with records.
+pub(super) struct Found {
+    pub(super) facts: Facts,
+    /// Raw id, and whether a definition record was read.
+    pub(super) id: u32,
+    pub(super) is_defined: bool,
+    /// Widest interval of its sampled quotes; `None` when it has none, or quotes of every change.
+    pub(super) interval_ns: Option<u64>,
+    has_every_change: bool,
+    pub(super) is_penny: bool,
+}
+
+/// Symbols by dataset and id.
+#[derive(Default)]
+struct Symbols {
+    definitions: BTreeMap<(usize, u32), (String, Facts)>,
+    /// From mapping records of live sessions.
+    live: BTreeMap<(usize, u32), String>,
+}
+
+impl Scan {
+    /// The instrument that an id means at an instant.
+    pub(super) fn key_of(&self, file: usize, id: u32, index_ts: u64) -> Key {
+        self.symbols.key_of(&self.files[file], id, index_ts)
+    }
+
+    /// Hours of the first dataset whose market the calendar knows.
+    pub(super) fn market(&self) -> Option<Market> {
+        self.datasets.iter().find_map(|dataset| market_of(dataset)).map(|market| match market {
+            Market::EquityOption => Market::UsEquity,
+            market => market,
+        })
+    }
+}
+
+impl Symbols {
+    fn key_of(&self, file: &FileScan, id: u32, index_ts: u64) -> Key {
+        let symbol = self
+            .definitions
+            .get(&(file.dataset, id))
+            .map(|(symbol, _)| symbol.clone())
+            .or_else(|| file.mapping.get_for_ts(index_ts, id).cloned())
+            .or_else(|| self.live.get(&(file.dataset, id)).cloned());
+        (file.dataset, symbol.unwrap_or_else(|| format!("#{id}")))
+    }
+}
+
+/// Time by which the date of a mapping is found: of bars their start.
+pub(super) fn index_ts(record: &RecordRefEnum<'_>) -> Option<u64> {
+    match record {
+        RecordRefEnum::Ohlcv(bar) => Some(bar.hd.ts_event),
+        other => times(other).map(|(ts, _)| ts),
+    }
+}
+
+/// Reads all files once.
+pub(super) fn scan(request: &DbnRequest) -> Result<Scan, ImportError> {
+    if request.files.is_empty() {
+        return Err(ImportError::Request { what: "name at least one DBN file".to_string() });
+    }
+    let mut scan = Scan {
+        datasets: Vec::new(),
+        files: Vec::new(),
+        instruments: BTreeMap::new(),
+        span: None,
+        notes: Vec::new(),
+        symbols: Symbols::default(),
+    };
+    // Definitions of any file serve the records of all, so they are collected first.
+    for path in &request.files {
+        collect_symbols(path, request, &mut scan)?;
+    }
+    for (place, path) in request.files.iter().enumerate() {
+        collect_records(place, path, request, &mut scan)?;
+    }
+    for file in &scan.files {
+        if !file.is_ordered {
+            scan.notes.push("a file whose receipt times go back was sorted".to_string());
+        }
+    }
+    if scan.span.is_none() {
+        let what = "the files hold no quotes, trades, bars, statistics or status messages";
+        return Err(ImportError::NothingFound { what: what.to_string() });
+    }
+    Ok(scan)
+}
+
+fn collect_symbols(path: &Path, request: &DbnRequest, scan: &mut Scan) -> Result<(), ImportError> {
+    let mut file = DbnFile::open(path, request.fragment_version)?;
+    let (name, mapping) = match file.metadata() {
+        Some(metadata) => {
+            // Mappings between other symbologies say nothing about ids; then symbols stay unknown.
+            let has_ids =
+                metadata.stype_out == SType::InstrumentId || metadata.stype_in == Some(SType::InstrumentId);
+            let mapping = match TsSymbolMap::from_metadata(metadata) {
+                Ok(mapping) if has_ids => mapping,
+                _ => TsSymbolMap::new(),
+            };
+            (metadata.dataset.clone(), mapping)
+        }
+        None => ("fragment".to_string(), TsSymbolMap::new()),
+    };
+    let dataset = scan.datasets.iter().position(|known| *known == name).unwrap_or_else(|| {
+        scan.datasets.push(name);
+        scan.datasets.len() - 1
+    });
+    scan.files.push(FileScan { dataset, is_ordered: true, counts: BTreeMap::new(), mapping });
+    while let Some(record) = file.next_record()? {
+        match record.header().rtype {
+            rtype::INSTRUMENT_DEF => {
+                if let Ok(RecordRefEnum::InstrumentDef(def)) = record.as_enum() {
+                    let symbol = def.raw_symbol().unwrap_or_default().to_string();
+                    let facts = Facts::of_definition(def);
+                    scan.symbols
+                        .definitions
+                        .entry((dataset, def.hd.instrument_id))
+                        .or_insert((symbol, facts));
+                }
+            }
+            rtype::SYMBOL_MAPPING => {
+                if let Ok(RecordRefEnum::SymbolMapping(mapping)) = record.as_enum() {
+                    let symbol = mapping.stype_out_symbol().unwrap_or_default().to_string();
+                    scan.symbols.live.entry((dataset, mapping.hd.instrument_id)).or_insert(symbol);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn collect_records(
+    place: usize,
+    path: &Path,
+    request: &DbnRequest,
+    scan: &mut Scan,
+) -> Result<(), ImportError> {
+    let mut file = DbnFile::open(path, request.fragment_version)?;
+    let dataset = scan.files[place].dataset;
+    // Ids already looked up today: (id, day) of the last records.
+    let mut seen: BTreeMap<u32, (u64, Key)> = BTreeMap::new();
+    let mut skipped = BTreeSet::new();
+    let mut last = 0;
+    loop {
+        let number = file.records + 1;
+        let Some(record) = file.next_record()? else { break };
+        let header = *record.header();
+        let record = record.as_enum().map_err(|error| {
+            super::decode::dbn_error(path, number, format!("{error}: the record type is not known"))
+        })?;
+        let kind = record_type(&record);
+        *scan.files[place].counts.entry(kind).or_default() += 1;
+        if matches!(record, RecordRefEnum::Mbo(_) | RecordRefEnum::Mbp10(_)) {
+            let what = format!(
+                "{kind} records are full order books, which sessions do not hold; import mbp-1, tbbo, bbo or trades"
+            );
+            return Err(super::decode::dbn_error(path, number, what));
+        }
+        if matches!(
+            record,
+            RecordRefEnum::InstrumentDef(_)
+                | RecordRefEnum::Imbalance(_)
+                | RecordRefEnum::Error(_)
+                | RecordRefEnum::SymbolMapping(_)
+                | RecordRefEnum::System(_)
+        ) {
+            skipped.insert(kind);
+            continue;
+        }
+        let Some((ts, _)) = times(&record) else { continue };
+        if ts < last {
+            scan.files[place].is_ordered = false;
+        }
+        last = ts;
+        let (first_ts, last_ts) = scan.span.unwrap_or((ts, ts));
+        scan.span = Some((first_ts.min(ts), last_ts.max(ts)));
+        let day = index_ts(&record).unwrap_or(ts) / DAY;
+        let id = header.instrument_id;
+        let is_cached = seen.get(&id).is_some_and(|(cached, _)| *cached == day);
+        if !is_cached {
+            let key = scan.key_of(place, id, index_ts(&record).unwrap_or(ts));
+            seen.insert(id, (day, key));
+        }
+        let key = &seen[&id].1;
+        let found = match scan.instruments.get_mut(key) {
+            Some(found) => found,
+            None => {
+                let found = scan.found(key, id);
+                scan.instruments.entry(key.clone()).or_insert(found)
+            }
+        };
+        found.observe(&record, header.rtype);
+    }
+    for kind in skipped.iter().filter(|kind| !matches!(**kind, "definition" | "symbol_mapping")) {
+        scan.notes.push(format!("{kind} records of {} are counted, not stored", scan.datasets[dataset]));
+    }
+    Ok(())
+}
+
+impl Scan {
+    fn found(&self, key: &Key, id: u32) -> Found {
+        let defined = self.symbols.definitions.get(&(key.0, id));
+        let facts =
+            defined.map_or_else(|| Facts::guess(&self.datasets[key.0], &key.1), |(_, facts)| facts.clone());
+        Found {
+            facts,
+            id,
+            is_defined: defined.is_some(),
+            interval_ns: None,
+            has_every_change: false,
+            is_penny: false,
+        }
+    }
+
+    /// Facts of an instrument without records, by symbol: an underlying.
+    pub(super) fn facts_of(&self, dataset: usize, symbol: &str) -> Option<&Facts> {
+        self.symbols
+            .definitions
+            .range((dataset, 0)..=(dataset, u32::MAX))
+            .map(|(_, found)| found)
+            .find(|(known, _)| known == symbol)
+            .map(|(_, facts)| facts)
+    }
+
+    /// New York date of the session's first record, by which class rows are looked up.
+    pub(super) fn first_date(&self) -> Option<onetape_calendar::Date> {
+        self.span.map(|(first, _)| Zone::NewYork.date_at(first))
+    }
+}
+
+impl Found {
+    fn observe(&mut self, record: &RecordRefEnum<'_>, rtype: u8) {
+        const NICKEL: i64 = 50_000_000;
+        const THREE: i64 = 3_000_000_000;
+        let off_grid = |price: i64| price > 0 && price < THREE && price % NICKEL != 0;
+        match record {
+            RecordRefEnum::Mbp1(m) => {
+                self.has_every_change = true;
+                self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+            }
+            RecordRefEnum::Cmbp1(m) => {
+                self.has_every_change = true;
+                self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+            }
+            RecordRefEnum::Bbo(m) => {
+                self.interval_ns = self.interval_ns.max(period_ns(rtype));
+                self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+            }
+            RecordRefEnum::Cbbo(m) => {
+                self.interval_ns = self.interval_ns.max(period_ns(rtype));
+                self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+            }
+            RecordRefEnum::Trade(m) => self.is_penny |= off_grid(m.price),
+            _ => {}
+        }
+    }
+
+    /// How long a quote side holds: two intervals on sampled feeds, until replaced on others.
+    pub(super) fn quote_hold_ns(&self) -> Option<u64> {
+        self.interval_ns.filter(|_| !self.has_every_change).map(|interval| 2 * interval)
+    }
+}
