@@ -40,3 +40,5 @@ pub mod vol;
 pub mod chain;
 pub mod checks;
 pub mod forward;
+pub mod exotic;
+pub mod mc;

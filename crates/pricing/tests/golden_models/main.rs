@@ -4,6 +4,7 @@
 //! and passes.
 
 mod heston;
+mod simulation;
 mod surface;
 mod table;
 mod vol;
