@@ -5,8 +5,8 @@
 //!    `short_delta`, protected by the ones beyond them nearest to `wing_delta`, or, where no wing has
 //!    a delta, nearest to 1 % of the spot away. Each leg is a limit order, walked from mid to natural
 //!    in `steps`. It is closed at `profit_target`, at `loss_multiple` or at `exit`, whichever is first.
-//! 2. At `entry` `put_quantity` puts nearest to `put_delta` are sold against cash and held through
-//!    expiry.
+//! 2. Once the condor is filled or given up, `put_quantity` puts nearest to `put_delta` are sold
+//!    against cash and held through expiry.
 //!
 //! Which day: with `date` empty the first day whose expiring series are the last of their calendar
 //! week, with `date = any` the first day on which series expire, else the given trade date. One
@@ -18,7 +18,7 @@
 use crate::clock::{self, TimeOfDay};
 use crate::condor::{self, Condor};
 use crate::params::{self, invalid, param};
-use crate::premium::{ExitReason, Rules, ShortPremium, Stage};
+use crate::premium::{ExitReason, Rules, ShortPremium, Source, Stage};
 use crate::saved;
 use crate::secured_put::SecuredPut;
 use onetape_engine::ids::InstrumentIx;
@@ -55,7 +55,7 @@ enum Day {
 /// | `short_delta`, `wing_delta`, `put_delta` | sizes of deltas, above 0, below 1 |
 /// | `quantity`, `put_quantity` | contracts of each condor leg (1 to 1,000,000) and of the put (0 to 100,000) |
 /// | `profit_target` | fraction of the credit to keep, 0 to 1 |
-/// | `loss_multiple` | loss in credits, 0 to 100 |
+/// | `loss_multiple`, `loss_at` | loss in credits, 0 to 100, taken at `mid` or `natural` prices |
 /// | `steps`, `step_seconds` | steps from mid to natural, 1 to 20, and seconds between them |
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Demo {
@@ -94,12 +94,7 @@ impl Default for Demo {
             put_delta: 0.40,
             quantity: Qty::from_whole(10).unwrap_or(Qty::ONE),
             put_quantity: 1,
-            rules: Rules {
-                profit_target: Price(500_000_000),
-                loss_multiple: Price(2_000_000_000),
-                steps: 4,
-                step_seconds: 15,
-            },
+            rules: Rules::default(),
             traded: None,
             waiting_for: None,
             try_until: Nanos(0),
@@ -162,9 +157,15 @@ impl Demo {
         (self.low, self.high) = (spot, spot);
         ctx.note(format!("{} {}", clock::stamp(ctx), condor.offer(ctx, self.quantity, spot)));
         self.position.enter(ctx, condor.legs(self.quantity), self.exit_at, &self.rules);
-        let quantity = Qty::from_whole(i64::from(self.put_quantity)).unwrap_or(Qty::ZERO);
-        self.put.enter(ctx, &condor, underlying, date, (self.put_delta, quantity), &self.rules);
         self.condor = Some(condor);
+    }
+
+    /// Sells the put. The condor comes first: its protection counts only when it is held.
+    fn enter_put(&mut self, ctx: &mut Ctx<'_>) {
+        if let (Some(condor), Some(underlying), Some(date)) = (&self.condor, self.spot, self.traded) {
+            let quantity = Qty::from_whole(i64::from(self.put_quantity)).unwrap_or(Qty::ZERO);
+            self.put.enter(ctx, condor, underlying, date, (self.put_delta, quantity), &self.rules);
+        }
     }
 
     /// Follows the underlying while the condor is open; tells of the first touch of a short strike.
@@ -178,7 +179,7 @@ impl Demo {
             _ => return,
         };
         self.is_tested = true;
-        let cost = match self.position.cost_to_close(ctx) {
+        let cost = match self.position.cost_to_close(ctx, Source::Natural) {
             Some(cost) => format!("closing would cost {cost} against a credit of {}", self.position.credit),
             None => "a short leg has no offer".to_string(),
         };
@@ -209,6 +210,9 @@ impl Demo {
             }
             (Stage::Closed(reason), _) => self.tell_exit(ctx, &at, reason),
             _ => {}
+        }
+        if before == Stage::Entering {
+            self.enter_put(ctx);
         }
     }
 
@@ -249,8 +253,7 @@ impl Strategy for Demo {
             Day::Any => "any".to_string(),
             Day::On(date) => date.to_string(),
         };
-        let rules = &self.rules;
-        vec![
+        let mut params = vec![
             param(
                 "underlying",
                 &self.underlying,
@@ -264,11 +267,9 @@ impl Strategy for Demo {
             param("put_delta", self.put_delta, "size of the held put's delta, above 0, below 1"),
             param("quantity", self.quantity, "contracts of each condor leg, 1 to 1000000"),
             param("put_quantity", self.put_quantity, "contracts of the held put, 0 to 100000"),
-            param("profit_target", rules.profit_target, "fraction of the credit to keep, 0 to 1"),
-            param("loss_multiple", rules.loss_multiple, "loss in credits that closes, 0 to 100"),
-            param("steps", rules.steps, "steps from mid to natural, 1 to 20"),
-            param("step_seconds", rules.step_seconds, "seconds between steps, 1 to 3600"),
-        ]
+        ];
+        params.extend(self.rules.params());
+        params
     }
     fn set(&mut self, key: &str, value: &str) -> Result<(), ParamError> {
         match key {

@@ -1,26 +1,45 @@
 //! A short-premium position from entry to exit: sold for a credit, closed at a target, a loss or a time.
 //!
 //! - Legs are worked by [`Walk`], in and out.
-//! - The position is judged at its *closeable net*: shorts bought at the ask, longs sold at the bid
-//!   (nothing where there is no bid). While a short has no live ask it is not judged.
-//! - Profit: closing costs at most credit × (1 − `profit_target`).
+//! - Profit: closing at natural prices (shorts bought at the ask, longs sold at the bid, at nothing
+//!   where there is no bid) costs at most credit × (1 − `profit_target`).
 //! - Loss: closing costs at least credit × (1 + `loss_multiple`) for 2 seconds of event time, so a
-//!   multiple of 2 buys back at three times the credit. Credit and costs are before fees.
+//!   multiple of 2 buys back at three times the credit. `loss_at` says where that cost is taken: at
+//!   midpoints (a missing bid counts as zero), which wide quotes do not trigger, or at natural prices.
+//! - While a leg has no live ask it is not judged. Credit and costs are before fees.
 //! - An entry that is not complete 20 advances after its last step, or refused, is cancelled and
 //!   what was filled is closed.
 //! - Whatever happens, it is closed at its deadline.
-//! - An exit never gives up, except for long legs that nobody bids for: those are left to expire.
+//! - An exit never gives up a short. Long legs that nobody bids for, or whose bids did not suffice for
+//!   20 advances, are left to expire.
 
-use crate::params;
+use crate::params::{self, param};
 use crate::walk::Walk;
 use onetape_engine::ids::InstrumentIx;
 use onetape_engine::num::{Nanos, SCALE, SECOND};
-use onetape_engine::strategy::{Ctx, FillReport, OrderUpdate, ParamError};
+use onetape_engine::strategy::{Ctx, FillReport, OrderUpdate, Param, ParamError};
 use onetape_engine::{Money, Price, Qty};
 use serde::{Deserialize, Serialize};
 
-const ENTRY_PATIENCE: u32 = 20;
+const PATIENCE: u32 = 20;
 const LOSS_PERSISTENCE_NS: u64 = 2 * SECOND;
+
+/// Where the cost of closing is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Source {
+    Mid,
+    Natural,
+}
+
+impl Source {
+    /// Name, as the parameter has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Source::Mid => "mid",
+            Source::Natural => "natural",
+        }
+    }
+}
 
 /// How a position is worked and when it is closed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +48,8 @@ pub(crate) struct Rules {
     pub(crate) profit_target: Price,
     /// Loss in credits.
     pub(crate) loss_multiple: Price,
+    /// Prices that the loss is taken at.
+    pub(crate) loss_at: Source,
     /// Steps from mid to natural.
     pub(crate) steps: u32,
     /// Seconds between steps.
@@ -75,12 +96,38 @@ pub(crate) struct ShortPremium {
     group: u32,
 }
 
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules {
+            profit_target: Price(SCALE / 2),
+            loss_multiple: Price(2 * SCALE),
+            loss_at: Source::Mid,
+            steps: 4,
+            step_seconds: 15,
+        }
+    }
+}
+
 impl Rules {
+    /// The rules as parameters.
+    pub(crate) fn params(&self) -> Vec<Param> {
+        vec![
+            param("profit_target", self.profit_target, "fraction of the credit to keep, 0 to 1"),
+            param("loss_multiple", self.loss_multiple, "loss in credits that closes, 0 to 100"),
+            param("loss_at", self.loss_at.name(), "prices that the loss is taken at: mid or natural"),
+            param("steps", self.steps, "steps from mid to natural, 1 to 20"),
+            param("step_seconds", self.step_seconds, "seconds between steps, 1 to 3600"),
+        ]
+    }
+
     /// Sets one of the rules; `false` when the key is none of them.
     pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<bool, ParamError> {
         match key {
             "profit_target" => self.profit_target = params::decimal(key, value, 0, 1)?,
             "loss_multiple" => self.loss_multiple = params::decimal(key, value, 0, 100)?,
+            "loss_at" if value == "mid" => self.loss_at = Source::Mid,
+            "loss_at" if value == "natural" => self.loss_at = Source::Natural,
+            "loss_at" => return Err(params::invalid(key, value, "mid or natural")),
             "steps" => self.steps = params::whole(key, value, 1, 20)?,
             "step_seconds" => self.step_seconds = params::whole(key, value, 1, 3600)?,
             _ => return Ok(false),
@@ -139,16 +186,18 @@ impl ShortPremium {
         self.credit + self.exit_cash - self.fees
     }
 
-    /// What closing costs now at natural prices; `None` while a short has no live ask.
-    pub(crate) fn cost_to_close(&self, ctx: &Ctx<'_>) -> Option<Money> {
+    /// What closing costs now; `None` while a leg has no live ask.
+    pub(crate) fn cost_to_close(&self, ctx: &Ctx<'_>, source: Source) -> Option<Money> {
         let now = ctx.now();
         self.legs.iter().try_fold(Money::ZERO, |sum, &(instrument, quantity)| {
             let top = ctx.top(instrument)?;
             let multiplier = ctx.instrument(instrument)?.multiplier;
-            let price = if quantity.0 < 0 {
-                top.live_ask(now)?.price
-            } else {
-                top.live_bid(now).map_or(Price::ZERO, |side| side.price)
+            let ask = top.live_ask(now)?.price;
+            let bid = top.live_bid(now).map_or(Price::ZERO, |side| side.price);
+            let price = match source {
+                Source::Mid => Price::mid(bid, ask),
+                Source::Natural if quantity.0 < 0 => ask,
+                Source::Natural => bid,
             };
             Some(sum - price.notional(quantity, multiplier))
         })
@@ -165,9 +214,10 @@ impl ShortPremium {
         if ctx.now() >= self.deadline {
             return self.exit(ctx, ExitReason::Time, rules);
         }
-        let Some(cost) = self.cost_to_close(ctx) else { return };
+        let costs = (self.cost_to_close(ctx, Source::Natural), self.cost_to_close(ctx, rules.loss_at));
+        let (Some(natural), Some(cost)) = costs else { return };
         let share = |ratio: Price| self.credit.scaled(ratio.0, SCALE);
-        if cost <= self.credit - share(rules.profit_target) {
+        if natural <= self.credit - share(rules.profit_target) {
             return self.exit(ctx, ExitReason::ProfitTarget, rules);
         }
         if cost < self.credit + share(rules.loss_multiple) {
@@ -225,11 +275,11 @@ impl ShortPremium {
         }
         if let Some(walk) = &mut self.walk {
             walk.advance(ctx);
-            if self.stage == Stage::Entering && walk.waited() > ENTRY_PATIENCE {
+            if self.stage == Stage::Entering && walk.waited() > PATIENCE {
                 walk.stop(ctx);
             }
             if self.stage != Stage::Entering && walk.waited() > 0 {
-                walk.give_up_unbid(ctx);
+                walk.give_up_sales(ctx, walk.waited() > PATIENCE);
             }
         }
         self.settle(ctx, rules);

@@ -14,12 +14,12 @@ use crate::clock::{self, TimeOfDay};
 use crate::params::{self, param};
 use crate::premium::{ExitReason, Rules, ShortPremium, Stage};
 use crate::saved;
+use onetape_engine::Qty;
 use onetape_engine::ids::InstrumentIx;
 use onetape_engine::instrument::Right;
 use onetape_engine::num::{MINUTE, Nanos};
 use onetape_engine::record::{Phase, SessionPhase};
 use onetape_engine::strategy::{Ctx, FillReport, Flow, OrderUpdate, Param, ParamError, StateError, Strategy};
-use onetape_engine::{Price, Qty};
 use serde::{Deserialize, Serialize};
 
 const ENTRY: u64 = 1;
@@ -37,7 +37,7 @@ const BEFORE_CLOSE_NS: u64 = 5 * MINUTE;
 /// | `delta` | size of each leg's delta, above 0, below 1 |
 /// | `quantity` | contracts of each leg |
 /// | `profit_target` | fraction of the credit to keep, 0 to 1 |
-/// | `loss_multiple` | loss in credits, 0 to 100 |
+/// | `loss_multiple`, `loss_at` | loss in credits, 0 to 100, taken at `mid` or `natural` prices |
 /// | `steps` | steps from mid to natural, 1 to 20 |
 /// | `step_seconds` | seconds between steps, 1 to 3600 |
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,12 +63,7 @@ impl Default for ShortStrangle {
             dte_min: 5,
             delta: 0.16,
             quantity: Qty::ONE,
-            rules: Rules {
-                profit_target: Price(500_000_000),
-                loss_multiple: Price(2_000_000_000),
-                steps: 4,
-                step_seconds: 15,
-            },
+            rules: Rules::default(),
             position: ShortPremium::new(POSITION, 1),
             exit_at: Nanos(0),
             trade_date: 0,
@@ -151,19 +146,16 @@ impl Strategy for ShortStrangle {
     }
     fn params(&self) -> Vec<Param> {
         let exit = self.exit.map(|time| time.to_string()).unwrap_or_default();
-        let rules = &self.rules;
-        vec![
+        let mut params = vec![
             param("underlying", &self.underlying, "symbol; empty: the first instrument with a chain"),
             param("entry", self.entry, "local time HH:MM"),
             param("exit", exit, "local time HH:MM; empty: 5 minutes before the close"),
             param("dte_min", self.dte_min, "calendar days to expiry at least, 0 to 1000"),
             param("delta", self.delta, "size of each leg's delta, above 0, below 1"),
             param("quantity", self.quantity, "contracts of each leg, 1 to 1000000"),
-            param("profit_target", rules.profit_target, "fraction of the credit to keep, 0 to 1"),
-            param("loss_multiple", rules.loss_multiple, "loss in credits that closes, 0 to 100"),
-            param("steps", rules.steps, "steps from mid to natural, 1 to 20"),
-            param("step_seconds", rules.step_seconds, "seconds between steps, 1 to 3600"),
-        ]
+        ];
+        params.extend(self.rules.params());
+        params
     }
     fn set(&mut self, key: &str, value: &str) -> Result<(), ParamError> {
         match key {

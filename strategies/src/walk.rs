@@ -185,14 +185,17 @@ impl Walk {
         }
     }
 
-    /// Gives up sold legs that nobody bids for.
-    pub(crate) fn give_up_unbid(&mut self, ctx: &Ctx<'_>) {
+    /// Gives up sales without an order for want of a bid; with `all` every sale not filled.
+    pub(crate) fn give_up_sales(&mut self, ctx: &mut Ctx<'_>, all: bool) {
         let now = ctx.now();
-        for leg in self.legs.iter_mut().filter(|leg| leg.order.is_none() && leg.wanted.0 < 0) {
-            if leg.left() != Qty::ZERO
-                && ctx.top(leg.instrument).is_none_or(|top| top.live_bid(now).is_none())
-            {
-                leg.is_given_up = true;
+        for leg in self.legs.iter_mut().filter(|leg| leg.wanted.0 < 0 && !leg.is_given_up) {
+            let has_bid = ctx.top(leg.instrument).is_some_and(|top| top.live_bid(now).is_some());
+            if leg.left() == Qty::ZERO || !(all || (leg.order.is_none() && !has_bid)) {
+                continue;
+            }
+            leg.is_given_up = true;
+            if let Some(order) = leg.order {
+                ctx.cancel(order);
             }
         }
     }
