@@ -332,6 +332,28 @@ pub enum StopReason {
 }
 
 impl Event {
+    /// Every name that [`Event::name`] gives, in wire order.
+    pub const NAMES: [&'static str; 18] = [
+        "submitted",
+        "cancel_requested",
+        "risk",
+        "state",
+        "illegal_transition",
+        "arrived",
+        "executed",
+        "fill",
+        "cash",
+        "position",
+        "mark",
+        "expired",
+        "timer",
+        "note",
+        "strategy_stopped",
+        "command_applied",
+        "state_hash",
+        "exercise_advised",
+    ];
+
     /// Stable lower-case name, as printed and filtered on.
     pub fn name(&self) -> &'static str {
         match self {

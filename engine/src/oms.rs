@@ -147,9 +147,9 @@ impl Core {
         let def = &self.instruments[execution.instrument.index()];
         let quantity = execution.quantity.abs();
         let value = execution.price.notional(quantity, def.multiplier);
-        // LEAN's tiers look at the quote an aggressor trades against.
-        let premium = if execution.quantity.0 > 0 { execution.ask } else { execution.bid };
-        let premium = if premium.0 > 0 { premium } else { execution.price };
+        // LEAN's tiers look at the last quote of the order's own side of the market: a buy's bid, a sell's
+        // ask, zero when there is none (published: 1.25 for five GOOG 745 calls bought without a bid).
+        let premium = if execution.quantity.0 > 0 { execution.bid } else { execution.ask };
         let entry = self.filled_so_far.entry((execution.order, execution.leg)).or_default();
         entry.0.quantity = Qty(entry.0.quantity.0 + quantity.0);
         entry.0.value += value;

@@ -12,6 +12,7 @@
 //! - A run folder appears whole, by rename, or stays `.partial`.
 #![deny(missing_docs)]
 
+pub mod bench;
 mod collect;
 mod driver;
 mod error;

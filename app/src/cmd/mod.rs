@@ -1,0 +1,8 @@
+//! One file per command.
+
+pub(crate) mod audit;
+pub(crate) mod bench;
+pub(crate) mod data;
+pub(crate) mod new;
+pub(crate) mod replay;
+pub(crate) mod strategies;
