@@ -10,6 +10,7 @@
 //! - [`codec`] turns a block of inputs and derived events into bytes and back, and chains the
 //!   blocks by BLAKE3. `docs/format.md` describes the bytes.
 //! - [`import`] turns recordings of others into sessions.
+//! - [`generate`] makes a fictional market from a seed.
 //! - [`session`] is a folder of such blocks holding inputs only, with a manifest.
 //!
 //! # Invariants
@@ -46,5 +47,6 @@
 #![deny(missing_docs)]
 
 pub mod codec;
+pub mod generate;
 pub mod import;
 pub mod session;
