@@ -19,6 +19,8 @@ const MILLI: u64 = 1_000_000;
 const YEAR_NS: f64 = 365.0 * 86_400e9;
 /// Share of the half-spread that fair value keeps from a displayed side.
 const MARGIN: f64 = 0.25;
+/// Volatility at which spreads have their usual width.
+const USUAL_VOL: f64 = 0.165;
 /// Seconds between refreshes of early-exercise terms.
 const EARLY_REFRESH_S: u64 = 60;
 
@@ -33,6 +35,8 @@ pub(super) struct Desk {
     pub(super) random: Stream,
     pub(super) sizes: Stream,
     early_due: u64,
+    /// Volatility of the third listed expiry over its usual level: wide markets in wild ones.
+    stress: f64,
     /// Option quotes displayed and how many of them changed only a size.
     pub(super) quotes: u64,
     pub(super) size_only: u64,
@@ -62,11 +66,12 @@ pub(super) fn outward(fair: f64, half: f64) -> (i32, i32) {
     (bid as i32, (ask as i32).max(1))
 }
 
-/// Half the spread a maker quotes, in currency: fixed cost, hedging cost, noise of volatility.
-fn half_spread(slice: &Slice, spot: f64, d1: f64, delta: f64) -> f64 {
+/// Half the spread a maker quotes, in currency: fixed cost, hedging cost (in proportion to volatility),
+/// noise of volatility.
+fn half_spread(slice: &Slice, spot: f64, d1: f64, delta: f64, stress: f64) -> f64 {
     let delta = delta.abs();
     let vega_point = 0.01 * spot * normal_pdf(d1) * slice.years.sqrt();
-    0.004 + 0.010 * delta + 0.035 * delta * delta * delta + 0.18 * vega_point
+    0.004 + stress * (0.010 * delta + 0.035 * delta * delta * delta + 0.18 * vega_point)
 }
 
 impl Desk {
@@ -80,6 +85,7 @@ impl Desk {
             random: Stream::new(seed, Purpose::OptionQuotes),
             sizes: Stream::new(seed, Purpose::Sizes),
             early_due: 0,
+            stress: 1.0,
             quotes: 0,
             size_only: 0,
             patience: 1.0,
@@ -96,6 +102,9 @@ impl Desk {
         for (expiry, &theta) in self.expiries.iter().zip(&self.thetas) {
             let years = expiry.day.close.saturating_sub(ts) as f64 / YEAR_NS;
             self.slices.push(Slice::new(model, theta, years));
+        }
+        if let Some(slice) = self.slices.iter().rev().nth(2).filter(|slice| slice.years > 0.0) {
+            self.stress = (slice.vol(0.0) / USUAL_VOL).clamp(0.8, 3.0);
         }
     }
 
@@ -146,7 +155,7 @@ impl Desk {
     }
 
     fn requote_one(&mut self, at: At, slice: &Slice, ts: u64, widening: f64, outbox: &mut Outbox) -> bool {
-        let reference = self.reference;
+        let (reference, stress) = (self.reference, self.stress);
         let strike = &mut self.expiries[at.expiry].strikes[at.strike];
         let (fair, delta) = fair_of(strike, at.right);
         let d1 = strike.fair.d1;
@@ -155,12 +164,12 @@ impl Desk {
             return false;
         }
         if shown.half == 0.0 || shown.last_ts + 60_000 * MILLI < ts || widening != 1.0 {
-            shown.half = half_spread(slice, reference, d1, delta) * widening;
+            shown.half = half_spread(slice, reference, d1, delta, stress) * widening;
         }
         if !is_outrun(shown, fair, self.patience) {
             return false;
         }
-        shown.half = half_spread(slice, reference, d1, delta) * widening;
+        shown.half = half_spread(slice, reference, d1, delta, stress) * widening;
         let (bid, ask) = outward(fair, shown.half);
         if (bid, ask) == (shown.bid, shown.ask) {
             return false;
@@ -249,7 +258,7 @@ impl Desk {
     /// The half-spread a contract would be quoted with.
     pub(super) fn half(&self, at: At) -> f64 {
         let d1 = self.expiries[at.expiry].strikes[at.strike].fair.d1;
-        half_spread(&self.slices[at.expiry], self.reference, d1, self.fair(at).1)
+        half_spread(&self.slices[at.expiry], self.reference, d1, self.fair(at).1, self.stress)
     }
 }
 

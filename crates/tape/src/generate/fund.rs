@@ -195,7 +195,7 @@ impl Fund {
         let lag = MICRO * (20 + (self.random.exponential() * 35_000.0) as u64).min(90_000);
         let style = self.random.uniform();
         let leads_with_ask = is_up;
-        if style < 0.07 {
+        if style < 0.05 {
             // The follower arrives first: locked (or, rarely, crossed) for a moment.
             let crossing = i32::from(style < 0.002);
             let hold = if crossing == 1 { MILLI * (4 + self.random.below(12)) } else { lag + 40 * MILLI };

@@ -4,7 +4,7 @@ use super::chain::{self, Expiry};
 use super::clock::TradingDay;
 use super::desk::{At, Desk, outward};
 use super::fund::{FEED_DELAY_NS, Fund, head};
-use super::pace::Pace;
+use super::pace::{Pace, Seen};
 use super::path::{Path, STEP_NS};
 use super::prints::Tape;
 use super::random::{Purpose, Stream};
@@ -178,7 +178,7 @@ impl Live {
             let (bid, ask) = outward(fair, half);
             let strike = self.desk.expiries[at.expiry].strikes[at.strike].strike;
             let away = (strike / spot - 1.0).abs();
-            let wait = 250.0 + 4_000.0 * away + 300.0 * self.desk.random.exponential();
+            let wait = 250.0 + 1_200.0 * away + 110.0 * self.desk.random.exponential();
             let shown = self.desk.shown(at);
             shown.half = half;
             // Everything is new on the screen this morning.
@@ -228,7 +228,16 @@ impl Live {
         let emitted = self.outbox.sent + self.outbox.waiting() as u64;
         let fraction = (ts - today.open) as f64 / (today.close - today.open) as f64;
         let price_changes = self.desk.quotes - self.desk.size_only;
-        let due = self.pace.due(fraction, emitted, changed, burst, price_changes, self.desk.size_only);
+        let seen = Seen {
+            fraction,
+            emitted,
+            changed,
+            burst,
+            price_changes,
+            size_only: self.desk.size_only,
+            activity: self.path.activity,
+        };
+        let due = self.pace.due(&seen);
         for _ in 0..due.fund {
             let at = ts + self.desk.random.below(30) * MILLI;
             self.fund.flicker(at, &mut self.outbox);
@@ -300,8 +309,6 @@ impl Live {
             let shown = self.desk.shown(at);
             (shown.is_open, shown.non_firm) = (false, false);
         }
-        self.path.model.ln_spot = libm::log(f64::from(cents) * 0.01);
-        let _ = self.scenario;
         self.outbox.flush(today.close + 1, sink)
     }
 }

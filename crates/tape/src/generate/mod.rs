@@ -28,6 +28,7 @@ mod desk;
 mod fund;
 mod live;
 mod model;
+mod outlook;
 mod pace;
 mod path;
 mod prints;
@@ -39,6 +40,7 @@ mod surface;
 pub use chain::SYMBOL;
 pub use clock::TradingDay;
 pub use model::ModelParameters;
+pub use outlook::{DayRange, Outlook, outlook};
 pub use scenario::Scenario;
 pub use sink::Sink;
 
@@ -53,9 +55,9 @@ pub const GENERATOR_VERSION: &str = "1";
 /// First trade date unless the request says otherwise: a Thursday before a monthly expiry.
 pub const FIRST_DATE: u32 = 20_250_515;
 /// Inputs a day unless the request says otherwise.
-pub const INPUTS_PER_DAY: u64 = 190_000;
+pub const INPUTS_PER_DAY: u64 = 220_000;
 /// Seed of the session shipped with the program.
-pub const DEMO_SEED: u64 = 1;
+pub const DEMO_SEED: u64 = 117;
 
 /// A session that cannot be generated.
 #[derive(Debug, thiserror::Error)]

@@ -14,6 +14,9 @@
 //! is one number for every tenor; A is derived from it. Implied variance exceeds what the spot realises
 //! by the stated premium.
 //!
+//! On top, realised variance carries lognormal bursts of activity of mean one that fade within minutes
+//! (clustering of one-minute returns); implied variance does not know them.
+//!
 //! Limits: one fund, no interest-rate risk; the smile is the surface's own and is not recalibrated to
 //! this dynamics; jumps are symmetric in log terms apart from a small negative mean.
 
@@ -29,6 +32,11 @@ const JUMP_SIZE: (f64, f64) = (-0.10, 0.30);
 /// Mean reversion a business year and volatility of the logarithm of the skew factor.
 const SKEW_REVERSION: f64 = 60.0;
 const SKEW_DEVIATION: f64 = 0.10;
+
+/// Short-lived bursts of activity in what the spot realises, too brief to be priced: reversion per
+/// business year (half-lives of about 30 and 4 minutes) and deviation of the log variance.
+const ACTIVITY_RATES: [f64; 2] = [3_800.0, 28_000.0];
+const ACTIVITY_DEVIATION: f64 = 0.66;
 
 /// Constants of the law of motion.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +76,7 @@ pub(super) struct Model {
     pub(super) ln_spot: f64,
     factors: [f64; FACTORS],
     skew: f64,
+    activity: [f64; 2],
     weights: [f64; FACTORS],
 }
 
@@ -104,7 +113,7 @@ impl Model {
         let cell = core::f64::consts::LN_2 * 2.0 / core::f64::consts::PI.sqrt();
         let weights = RATES.map(|rate| amplitude * cell * rate.sqrt());
         let factors = RATES.map(|rate| stream.normal() * (0.5 / rate).sqrt());
-        Model { parameters, ln_spot, factors, skew: 0.0, weights }
+        Model { parameters, ln_spot, factors, skew: 0.0, activity: [0.0; 2], weights }
     }
 
     /// Spot price.
@@ -138,16 +147,22 @@ impl Model {
         self.parameters.base_vol * self.parameters.base_vol * libm::exp(exponent - 0.5 * compensation)
     }
 
-    /// Variance per business year that the spot realises at this moment, jumps included.
+    /// Factor of the moment's activity on realised variance; its mean is 1.
+    pub(super) fn activity(&self) -> f64 {
+        let exponent: f64 = self.activity.iter().sum();
+        libm::exp(exponent - 0.5 * 2.0 * ACTIVITY_DEVIATION * ACTIVITY_DEVIATION)
+    }
+
+    /// Variance per business year that the spot realises on average, jumps included.
     pub(super) fn spot_variance(&self) -> f64 {
         let gross = 1.0 + self.parameters.variance_premium;
         self.forward_variance(0.0) / (gross * gross)
     }
 
-    /// Diffusive part of [`Model::spot_variance`].
+    /// Diffusive part of [`Model::spot_variance`] at the moment's activity.
     pub(super) fn diffusive_variance(&self) -> f64 {
         let jump_share = JUMPS_PER_YEAR / 252.0 * (JUMP_SIZE.0 * JUMP_SIZE.0 + JUMP_SIZE.1 * JUMP_SIZE.1);
-        self.spot_variance() * (1.0 - jump_share)
+        self.spot_variance() * (1.0 - jump_share) * self.activity()
     }
 
     /// Moves the spot by a diffusion over `tau` business years, `years` calendar years of carry and a
@@ -158,12 +173,17 @@ impl Model {
     }
 
     /// Moves the variance factors over `tau` business years in which the spot's normalised increment
-    /// was `spot_increment` (a normal draw times √tau).
+    /// was `spot_increment` (its diffusive return over its average volatility).
     pub(super) fn revert(&mut self, tau: f64, spot_increment: f64, drivers: &mut Drivers) {
         let independent = (1.0 - RHO * RHO).sqrt() * tau.sqrt() * drivers.variance.normal();
         let increment = RHO * spot_increment + independent;
         for (factor, rate) in self.factors.iter_mut().zip(RATES) {
             *factor = *factor * libm::exp(-rate * tau) + increment;
+        }
+        for (state, rate) in self.activity.iter_mut().zip(ACTIVITY_RATES) {
+            let keep = libm::exp(-rate * tau);
+            let draw = drivers.variance.normal();
+            *state = *state * keep + ACTIVITY_DEVIATION * (1.0 - keep * keep).sqrt() * draw;
         }
         let keep = libm::exp(-SKEW_REVERSION * tau);
         self.skew = self.skew * keep + SKEW_DEVIATION * (1.0 - keep * keep).sqrt() * drivers.skew.normal();
@@ -200,9 +220,9 @@ impl Model {
 /// Advances a model by one coarse step: spot, variance and a possible jump. Used for nights and history.
 pub(super) fn coarse_step(model: &mut Model, tau: f64, years: f64, drivers: &mut Drivers) {
     let normal = drivers.spot.normal();
-    let variance = model.diffusive_variance();
+    let (variance, activity) = (model.diffusive_variance(), model.activity());
     model.diffuse(variance, tau, years, normal);
-    model.revert(tau, normal * tau.sqrt(), drivers);
+    model.revert(tau, normal * (tau * activity).sqrt(), drivers);
     model.jump(tau, drivers);
 }
 

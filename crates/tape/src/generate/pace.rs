@@ -17,6 +17,24 @@ pub(super) struct Due {
     pub(super) options: u64,
 }
 
+/// What a step did before size changes are added.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Seen {
+    /// Share of the session that has passed.
+    pub(super) fraction: f64,
+    /// Records decided so far.
+    pub(super) emitted: u64,
+    /// The fund's price changed.
+    pub(super) changed: bool,
+    /// Option quotes replaced.
+    pub(super) burst: u64,
+    /// Option price changes and size-only changes so far.
+    pub(super) price_changes: u64,
+    pub(super) size_only: u64,
+    /// Activity factor of the moment.
+    pub(super) activity: f64,
+}
+
 /// Pacing of a day.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -61,24 +79,16 @@ impl Pace {
         self.patience
     }
 
-    /// What a step ending at `fraction` of the session adds.
-    pub(super) fn due(
-        &mut self,
-        fraction: f64,
-        emitted: u64,
-        changed: bool,
-        burst: u64,
-        price_changes: u64,
-        size_only: u64,
-    ) -> Due {
-        let target = self.per_day * cumulative(fraction.clamp(0.0, 1.0));
-        let behind = target - emitted.saturating_sub(self.sent_before) as f64;
+    /// What a step adds.
+    pub(super) fn due(&mut self, seen: &Seen) -> Due {
+        let target = self.per_day * cumulative(seen.fraction.clamp(0.0, 1.0));
+        let behind = target - seen.emitted.saturating_sub(self.sent_before) as f64;
         // Hawkes-like: price changes excite, excitement decays with a half-life of a second.
         self.excitement =
-            0.93 * self.excitement + if changed { 0.9 } else { 0.0 } + 0.02 * burst.min(60) as f64;
+            0.93 * self.excitement + if seen.changed { 0.9 } else { 0.0 } + 0.02 * seen.burst.min(60) as f64;
         let smoothing = 40.0;
-        let mean = (behind / smoothing).max(0.0) * self.excitement.min(6.0);
-        let missing = SIZE_ONLY_RATIO_MIN * price_changes as f64 - size_only as f64;
+        let mean = (behind / smoothing).max(0.0) * self.excitement.min(6.0) * seen.activity.sqrt().min(2.5);
+        let missing = SIZE_ONLY_RATIO_MIN * seen.price_changes as f64 - seen.size_only as f64;
         let floor = if missing > 0.0 { missing / 20.0 } else { 0.0 };
         Due {
             fund: self.random.poisson(mean * FUND_SHARE),

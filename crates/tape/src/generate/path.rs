@@ -46,6 +46,8 @@ pub(super) struct Path {
     step: u64,
     tau_step: f64,
     variance: f64,
+    /// Factor of the moment's activity on variance, held like it.
+    pub(super) activity: f64,
     increment: f64,
 }
 
@@ -111,6 +113,7 @@ impl Path {
             step: 0,
             tau_step: 0.0,
             variance: 0.0,
+            activity: 1.0,
             increment: 0.0,
         }
     }
@@ -146,11 +149,12 @@ impl Path {
             let end = (ts + STEPS_PER_REFRESH * STEP_NS).min(day.close);
             self.tau_step = (self.clock.at(end) - self.clock.at(ts)) / STEPS_PER_REFRESH as f64;
             self.variance = self.model.diffusive_variance();
+            self.activity = self.model.activity();
         }
         let normal = self.drivers.spot.normal();
         let years = STEP_NS as f64 / YEAR_NS;
         self.model.diffuse(self.variance, self.tau_step, years, normal);
-        self.increment += normal * self.tau_step.sqrt();
+        self.increment += normal * (self.tau_step * self.activity).sqrt();
         self.step += 1;
         let mut jump = None;
         let refreshed = phase + 1 == STEPS_PER_REFRESH;
