@@ -44,12 +44,6 @@ impl Complex {
         }
     }
 
-    pub(crate) fn exp(self) -> Self {
-        let (sin, cos) = libm::sincos(self.im);
-        let size = kernel::exp(self.re);
-        Self::new(size * cos, size * sin)
-    }
-
     /// `(e^z, e^z - 1)`, the second accurate near `z = 0`.
     pub(crate) fn exp_and_expm1(self) -> (Self, Self) {
         let (sin, cos) = libm::sincos(self.im);

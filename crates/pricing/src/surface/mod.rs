@@ -8,11 +8,17 @@
 //! | [`svi`] | SVI slice: raw, natural and jump-wing parameters | Gatheral & Jacquier (2014) |
 //! | [`ssvi`] | surface SVI with a power-law `phi` | Gatheral & Jacquier (2014), section 4 |
 //! | [`sabr`] | SABR lognormal and normal expansions | Hagan et al. (2002) |
+//! | [`fit`] | SVI fits free of arbitrage, with repair | Zeliade (2009), Gatheral & Jacquier (2014) |
+//! | [`compare`] | SABR and SSVI fits, models side by side | |
+//! | [`local`] | surfaces in time, Dupire local volatility | Gatheral (2006) |
 //!
 //! [`VarianceJet`] carries a slice's value and two derivatives; from it follow
 //! Durrleman's function `g` (butterfly arbitrage), the risk-neutral density and,
 //! with the derivative in `T`, Dupire's local variance.
 
+pub mod compare;
+pub mod fit;
+pub mod local;
 pub mod sabr;
 pub mod ssvi;
 pub mod svi;
