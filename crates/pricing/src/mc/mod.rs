@@ -165,23 +165,28 @@ impl<M: PathModel + ?Sized> Simulation<'_, M> {
     }
 
     fn random_block(&self, block: u64) -> Sums {
-        let mut stream = NormalStream::new(self.seed, block);
         let mut workspace = Workspace::new(self);
-        let mut sums = Sums::default();
         let n = workspace.normals.len();
         let mut normals = vec![0.0; n * BLOCK_PATHS];
-        stream.fill(&mut normals);
-        for path in normals.chunks_exact_mut(n) {
-            let (y, x) = workspace.evaluate(self, path);
-            if self.sampling == Sampling::Antithetic {
-                for z in path.iter_mut() {
+        NormalStream::new(self.seed, block).fill(&mut normals);
+        let is_paired = self.sampling == Sampling::Antithetic;
+        let (share, copies) = if is_paired { (0.5, 2) } else { (1.0, 1) };
+        let mut samples = [(0.0, 0.0); BLOCK_PATHS];
+        for copy in 0..copies {
+            if copy == 1 {
+                for z in &mut normals {
                     *z = -*z;
                 }
-                let (y2, x2) = workspace.evaluate(self, path);
-                sums.add(0.5 * (y + y2), 0.5 * (x + x2), 2);
-            } else {
-                sums.add(y, x, 1);
             }
+            for (sample, path) in samples.iter_mut().zip(normals.chunks_exact(n)) {
+                let (y, x) = workspace.evaluate(self, path);
+                sample.0 += share * y;
+                sample.1 += share * x;
+            }
+        }
+        let mut sums = Sums::default();
+        for (y, x) in samples {
+            sums.add(y, x, copies);
         }
         sums
     }
