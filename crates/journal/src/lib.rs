@@ -6,21 +6,36 @@
 //!  audit <── verify · show · diff · blocks <── JournalReader
 //! ```
 //!
+//! A journal's folder:
+//! ```text
+//! journal/
+//!   db/       the sled database: trees blocks, snapshots, meta
+//!   anchor    the head that was made durable last
+//!   SEAL      written at closing: BLAKE3 of every other file, head, counts
+//! ```
+//!
 //! # Invariants
 //! - A block is the unit of everything: written, hashed, chained, committed whole.
 //! - The anchor never names a head that is not durable.
 //! - A failed write or sync is latched: every later call fails too.
 //! - Durability and threads never enter a hashed byte.
+//! - Reading never changes a journal: one that is not sealed, or not as sealed, is read from
+//!   a copy, and [`repair`] keeps what it found.
 //!
 //! # Limits
-//! One process owns a journal at a time (sled locks the folder).
+//! One process writes a journal; while it does, others find it in use.
 #![deny(missing_docs)]
 
 mod anchor;
+mod copy;
 mod diff;
 mod error;
+mod guard;
 mod reader;
 mod render;
+mod repair;
+mod salvage;
+mod seal;
 mod show;
 mod store;
 mod thread;
@@ -29,8 +44,10 @@ mod writer;
 pub use anchor::Anchor;
 pub use diff::{ConfigChange, Diff, Divergence, diff};
 pub use error::JournalError;
-pub use reader::{JournalReader, VerifyReport};
+pub use reader::{JournalReader, VerifyReport, verify};
 pub use render::{Names, Rendered, kind_name, time_text};
+pub use repair::{RepairReport, repair, rewrite};
+pub use seal::{Seal, SealState, SealedFile, check_seal};
 pub use show::{Filter, ParsePointError, Point, Show};
 pub use store::{MemoryStore, Pair, SledStore, Store, Tree};
 pub use thread::{JournalThread, ThreadSummary};

@@ -1,7 +1,13 @@
 //! Reading and verifying a journal.
+//!
+//! A finished journal is compared with its SEAL before its database is touched and then read
+//! in place. One without a seal, or with a broken one, is read from a copy: opening a
+//! database rewrites parts of it, and a suspect journal is evidence.
 
 use crate::anchor::Anchor;
+use crate::copy::{DatabaseCopy, is_in_use};
 use crate::error::JournalError;
+use crate::seal::{Seal, SealState, check_seal};
 use crate::store::{Pair, SledStore, Store, Tree};
 use crate::writer::{ANCHOR_FILE, DB_FOLDER, HEADER_KEY, JOURNAL_VERSION, RunHeader};
 use onetape_engine::block::Block;
@@ -14,6 +20,8 @@ use std::path::Path;
 pub struct VerifyReport {
     /// Whether everything fits.
     pub ok: bool,
+    /// Whether the journal was closed and every file is as it was then.
+    pub sealed: bool,
     /// Inputs and derived events in intact blocks.
     pub events: u64,
     /// Intact blocks.
@@ -30,9 +38,12 @@ pub struct VerifyReport {
 
 /// A journal open for reading.
 pub struct JournalReader {
+    // Declared before `_copy`, so that the database closes before its files go.
     store: Box<dyn Store>,
+    _copy: Option<DatabaseCopy>,
     header: RunHeader,
     anchor: Option<Anchor>,
+    seal: SealState,
     path: String,
 }
 
@@ -40,6 +51,33 @@ impl std::fmt::Debug for JournalReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JournalReader").field("path", &self.path).field("anchor", &self.anchor).finish()
     }
+}
+
+/// Verifies the journal folder of a run, also one whose database no longer opens.
+///
+/// # Errors
+/// Missing, in use, or of another version; damage is a report, not an error.
+pub fn verify(dir: &Path) -> Result<VerifyReport, JournalError> {
+    let problem = match JournalReader::open(dir) {
+        Ok(reader) => return Ok(reader.verify()),
+        Err(JournalError::Unreadable { problem, .. }) => problem,
+        Err(error @ JournalError::Failed { .. }) => error.to_string(),
+        Err(error) => return Err(error),
+    };
+    let message = match check_seal(dir)? {
+        SealState::Broken(what) => format!("{}: {what}; {problem}", dir.display()),
+        _ => format!("{}: {problem}", dir.display()),
+    };
+    Ok(VerifyReport {
+        ok: false,
+        sealed: false,
+        events: 0,
+        blocks: 0,
+        first_bad_seq: Some(0),
+        message,
+        head: Hash::ZERO.to_string(),
+        derived_hash: Hash::of(&[]).to_string(),
+    })
 }
 
 impl JournalReader {
@@ -53,9 +91,24 @@ impl JournalReader {
         if !db.join("db").is_file() {
             return Err(JournalError::Missing { path });
         }
+        let seal = check_seal(dir)?;
+        let is_intact = matches!(seal, SealState::Intact(_));
+        let in_use = is_in_use(&db);
+        // Nothing writes to a sealed journal, so whoever holds it reads, and a copy serves both.
+        if in_use && !is_intact {
+            return Err(JournalError::InUse { path });
+        }
         let anchor = Anchor::read(&dir.join(ANCHOR_FILE))?;
-        let store = SledStore::open(&db)?;
-        JournalReader::over(Box::new(store), anchor, path)
+        let copy = if is_intact && !in_use { None } else { Some(DatabaseCopy::of(&db)?) };
+        let store = SledStore::open(copy.as_ref().map_or(&db, |copy| copy.path()));
+        let store = store.map_err(|error| match error {
+            JournalError::Unreadable { problem, .. } => {
+                JournalError::Unreadable { path: path.clone(), problem }
+            }
+            error => error,
+        })?;
+        let reader = JournalReader::over(Box::new(store), anchor, path)?;
+        Ok(JournalReader { seal, _copy: copy, ..reader })
     }
 
     /// Reads a journal over any store.
@@ -75,7 +128,7 @@ impl JournalReader {
         if header.version > JOURNAL_VERSION {
             return Err(JournalError::Version { path, found: header.version, known: JOURNAL_VERSION });
         }
-        Ok(JournalReader { store, header, anchor, path })
+        Ok(JournalReader { store, _copy: None, header, anchor, seal: SealState::Missing, path })
     }
 
     /// What the journal says of itself.
@@ -86,6 +139,11 @@ impl JournalReader {
     /// The durable head, when the anchor is readable.
     pub fn anchor(&self) -> Option<Anchor> {
         self.anchor
+    }
+
+    /// What the look at the SEAL found.
+    pub fn seal(&self) -> &SealState {
+        &self.seal
     }
 
     /// Where it lies, for messages.
@@ -108,13 +166,20 @@ impl JournalReader {
         }
     }
 
-    /// Checks chain, counts, hashes and the anchor.
+    /// Checks seal, chain, counts, hashes and the anchor.
+    ///
+    /// Of a journal that was never closed, blocks beyond the anchor count when they fit; what
+    /// is damaged there was never promised to anyone.
     pub fn verify(&self) -> VerifyReport {
         let (mut events, mut count) = (0, 0);
         let mut blocks = self.blocks();
         let mut failure = None;
+        let mut at_anchor = None;
         let mut block = Block::default();
         loop {
+            if self.anchor.is_some_and(|anchor| anchor.seq == blocks.next_seq) {
+                at_anchor = Some(blocks.head);
+            }
             match blocks.next_block(&mut block) {
                 Ok(true) => {
                     events += block.len() as u64;
@@ -127,40 +192,85 @@ impl JournalReader {
                 }
             }
         }
-        let failure = failure.or_else(|| self.anchor_problem(&blocks));
-        let message = match &failure {
-            Some((_, problem)) => problem.clone(),
-            None => format!("{count} blocks, {events} events: chain, counts and anchor fit"),
-        };
+        let end = End { next_seq: blocks.next_seq, head: blocks.head, at_anchor };
+        let derived_hash = Hash(*blocks.derived.finalize().as_bytes());
+        let (failure, note) = self.judge(failure, &end, derived_hash);
+        let fits = format!("{count} blocks, {events} events: chain, counts and anchor fit{note}");
         VerifyReport {
             ok: failure.is_none(),
+            sealed: matches!(self.seal, SealState::Intact(_)),
             events,
             blocks: count,
-            first_bad_seq: failure.map(|(seq, _)| seq),
-            message,
+            first_bad_seq: failure.as_ref().map(|(seq, _)| *seq),
+            message: failure.map_or(fits, |(_, problem)| problem),
             head: blocks.head.to_string(),
-            derived_hash: Hash(*blocks.derived.finalize().as_bytes()).to_string(),
+            derived_hash: derived_hash.to_string(),
         }
     }
 
-    fn anchor_problem(&self, blocks: &Blocks<'_>) -> Option<(u64, String)> {
+    /// The first problem, or else a remark on how the journal ends.
+    fn judge(
+        &self,
+        failure: Option<(u64, String)>,
+        end: &End,
+        derived_hash: Hash,
+    ) -> (Option<(u64, String)>, String) {
+        let path = &self.path;
+        if let SealState::Broken(what) = &self.seal {
+            let seen = match failure {
+                Some((seq, problem)) => (seq, format!("{path}: {what}; {problem}")),
+                None => (end.next_seq, format!("{path}: {what}; every block is intact")),
+            };
+            return (Some(seen), String::new());
+        }
+        let anchor_problem = self.anchor_problem(end);
+        match &self.seal {
+            SealState::Intact(seal) if failure.is_none() && anchor_problem.is_none() => {
+                (seal_problem(path, seal, end, derived_hash), "; sealed".to_string())
+            }
+            SealState::Missing if anchor_problem.is_none() => match failure {
+                // Behind the anchor begins what no one was told is safe.
+                Some((seq, problem)) if self.anchor.is_some_and(|anchor| seq >= anchor.seq) => {
+                    (None, format!("; not closed, and what follows was never committed ({problem})"))
+                }
+                failure => (failure, "; not closed".to_string()),
+            },
+            _ => (failure.or(anchor_problem), String::new()),
+        }
+    }
+
+    fn anchor_problem(&self, end: &End) -> Option<(u64, String)> {
         let path = &self.path;
         let Some(anchor) = self.anchor else {
-            return Some((
-                blocks.next_seq,
-                format!("{path}: the anchor is missing or damaged: nothing says where the journal ends"),
-            ));
+            let problem = "the anchor is missing or damaged: nothing says where the journal ends";
+            return Some((end.next_seq, format!("{path}: {problem}")));
         };
-        if anchor.seq > blocks.next_seq {
-            let problem = format!(
-                "{path}: the anchor promises {} events, only {} are there: the end was lost",
-                anchor.seq, blocks.next_seq
-            );
-            return Some((blocks.next_seq, problem));
+        if anchor.seq > end.next_seq {
+            let (promised, there) = (anchor.seq, end.next_seq);
+            let problem =
+                format!("{promised} events were committed, only {there} are there: the end was lost");
+            return Some((there, format!("{path}: {problem}")));
         }
-        let is_head = anchor.seq == blocks.next_seq && anchor.hash != blocks.head;
-        is_head.then(|| (anchor.seq, format!("{path}: the anchor names another head: blocks were replaced")))
+        let is_same = end.at_anchor == Some(anchor.hash);
+        let problem = "the anchor names another head: blocks were replaced";
+        (!is_same).then(|| (anchor.seq, format!("{path}: {problem}")))
     }
+}
+
+/// Where a walk over the blocks ended.
+struct End {
+    next_seq: u64,
+    head: Hash,
+    /// Head at the anchor's seq, when a block ends there.
+    at_anchor: Option<Hash>,
+}
+
+fn seal_problem(path: &str, seal: &Seal, end: &End, derived_hash: Hash) -> Option<(u64, String)> {
+    let is_same = seal.head == end.head
+        && seal.derived_hash == derived_hash
+        && seal.inputs + seal.derived == end.next_seq;
+    let problem = format!("the SEAL names head {}, the blocks end in {}", seal.head, end.head);
+    (!is_same).then(|| (end.next_seq, format!("{path}: {problem}")))
 }
 
 /// Iterates over a journal's blocks.
@@ -183,6 +293,16 @@ impl std::fmt::Debug for Blocks<'_> {
 }
 
 impl Blocks<'_> {
+    /// Hash of the last block read, zero before the first.
+    pub fn head(&self) -> Hash {
+        self.head
+    }
+
+    /// Seq after the last block read.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
     /// Reads the next block; `false` at the end.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! durable, so a commit also syncs the database file through a second descriptor.
 
 use crate::error::JournalError;
+use crate::guard::guarded;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -64,13 +65,21 @@ pub trait Store: Send {
 }
 
 /// The journal's database.
+///
+/// Every call into sled is guarded: over damaged files it may panic.
 #[derive(Debug)]
 pub struct SledStore {
-    db: sled::Db,
-    trees: [sled::Tree; 3],
+    /// `None` only while dropping.
+    open: Option<OpenDatabase>,
     path: PathBuf,
     /// Second descriptor of the database file, for `sync_data`.
     file: File,
+}
+
+#[derive(Debug)]
+struct OpenDatabase {
+    db: sled::Db,
+    trees: [sled::Tree; 3],
 }
 
 impl SledStore {
@@ -86,38 +95,53 @@ impl SledStore {
             .segment_size(2 << 20)
             .cache_capacity(64 << 20)
             .mode(sled::Mode::HighThroughput);
-        // sled panics on some damaged files; a panic there is a damaged journal, not a defect of ours.
-        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()));
-        let db = match opened {
-            Ok(Ok(db)) => db,
+        let opened = guarded(|| {
+            let db = config.open()?;
+            let tree = |tree: Tree| db.open_tree(tree.name());
+            let trees = [tree(Tree::Blocks)?, tree(Tree::Snapshots)?, tree(Tree::Meta)?];
+            Ok(OpenDatabase { db, trees })
+        });
+        let unreadable = |problem: String| JournalError::Unreadable { path: shown.clone(), problem };
+        let open = match opened {
+            Ok(Ok(open)) => open,
             Ok(Err(sled::Error::Io(e))) if is_lock(&e) => return Err(JournalError::InUse { path: shown }),
-            Ok(Err(e)) => return Err(JournalError::Unreadable { path: shown, problem: e.to_string() }),
-            Err(_) => {
-                return Err(JournalError::Unreadable {
-                    path: shown,
-                    problem: "the database is damaged".to_string(),
-                });
-            }
+            Ok(Err(e)) => return Err(unreadable(e.to_string())),
+            Err(panic) => return Err(unreadable(format!("the database is damaged ({panic})"))),
         };
-        let tree = |tree: Tree| {
-            db.open_tree(tree.name())
-                .map_err(|e| JournalError::Unreadable { path: shown.clone(), problem: e.to_string() })
-        };
-        let trees = [tree(Tree::Blocks)?, tree(Tree::Snapshots)?, tree(Tree::Meta)?];
         let file = File::open(path.join("db")).map_err(|e| JournalError::Failed {
             path: shown.clone(),
             what: "opening the database file",
             problem: e.to_string(),
         })?;
-        Ok(SledStore { db, trees, path: path.to_path_buf(), file })
+        Ok(SledStore { open: Some(open), path: path.to_path_buf(), file })
+    }
+
+    fn database(&self) -> &OpenDatabase {
+        self.open.as_ref().expect("open until dropped")
     }
 
     fn tree(&self, tree: Tree) -> &sled::Tree {
-        &self.trees[tree as usize]
+        &self.database().trees[tree as usize]
     }
 
     fn failed(&self, what: &'static str, problem: impl std::fmt::Display) -> JournalError {
         JournalError::Failed { path: self.path.display().to_string(), what, problem: problem.to_string() }
+    }
+
+    /// A database call whose panic is a damaged database.
+    fn call<T>(&self, what: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T, JournalError> {
+        match guarded(call) {
+            Ok(result) => result.map_err(|e| self.failed(what, e)),
+            Err(panic) => Err(self.failed(what, format!("the database is damaged ({panic})"))),
+        }
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        let open = self.open.take();
+        // Closing a damaged database may panic; there is nothing left to save then.
+        guarded(move || drop(open)).ok();
     }
 }
 
@@ -128,11 +152,11 @@ fn is_lock(error: &std::io::Error) -> bool {
 impl Store for SledStore {
     fn put(&mut self, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         assert!(value.len() <= VALUE_MAX, "callers chunk values");
-        self.tree(tree).insert(key, value).map(|_| ()).map_err(|e| self.failed("writing", e))
+        self.call("writing", || self.tree(tree).insert(key, value)).map(|_| ())
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {
-        self.db.flush().map_err(|e| self.failed("flushing", e))?;
+        self.call("flushing", || self.database().db.flush())?;
         self.file.sync_data().map_err(|e| self.failed("syncing", e))?;
         let spilled =
             std::fs::read_dir(self.path.join("blobs")).is_ok_and(|mut files| files.next().is_some());
@@ -143,7 +167,7 @@ impl Store for SledStore {
     }
 
     fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        let value = self.tree(tree).get(key).map_err(|e| self.failed("reading", e))?;
+        let value = self.call("reading", || self.tree(tree).get(key))?;
         Ok(value.map(|bytes| bytes.to_vec()))
     }
 
@@ -152,10 +176,16 @@ impl Store for SledStore {
         tree: Tree,
         from: &[u8],
     ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + 'a> {
-        let pairs = self.tree(tree).range(from.to_vec()..);
-        Box::new(pairs.map(|pair| match pair {
-            Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
-            Err(e) => Err(self.failed("reading", e)),
+        let mut pairs = self.tree(tree).range(from.to_vec()..);
+        let mut is_done = false;
+        Box::new(std::iter::from_fn(move || {
+            if is_done {
+                return None;
+            }
+            let pair = self.call("reading", || pairs.next().transpose()).transpose()?;
+            // After an error the database's iterator is not to be trusted.
+            is_done = pair.is_err();
+            Some(pair.map(|(key, value)| (key.to_vec(), value.to_vec())))
         }))
     }
 

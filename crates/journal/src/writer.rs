@@ -6,7 +6,7 @@ use crate::store::{SledStore, Store, Tree, VALUE_MAX};
 use onetape_engine::block::Block;
 use onetape_tape::codec::{Encoder, Hash};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Version of the journal's layout.
 pub const JOURNAL_VERSION: u32 = 1;
@@ -100,6 +100,8 @@ pub struct JournalWriter {
     commits: u64,
     next_seq: u64,
     failure: Option<JournalError>,
+    /// Where to put the seal; `None` over a bare store.
+    dir: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for JournalWriter {
@@ -125,7 +127,8 @@ impl JournalWriter {
         std::fs::create_dir_all(dir).map_err(|e| failed(e.to_string()))?;
         let anchor = AnchorFile::create(&dir.join(ANCHOR_FILE))?;
         let store = SledStore::open(&dir.join(DB_FOLDER))?;
-        JournalWriter::over(Box::new(store), Some(anchor), run_id)
+        let writer = JournalWriter::over(Box::new(store), Some(anchor), run_id)?;
+        Ok(JournalWriter { dir: Some(dir.to_path_buf()), ..writer })
     }
 
     /// A journal over any store, without an anchor file.
@@ -149,7 +152,7 @@ impl JournalWriter {
         let bytes = serde_json::to_vec(&header).expect("a run header is three plain fields");
         store.put(Tree::Meta, HEADER_KEY, &bytes)?;
         let hashes = HashOnly::new(run_id);
-        Ok(JournalWriter { store, anchor, hashes, commits: 0, next_seq: 0, failure: None })
+        Ok(JournalWriter { store, anchor, hashes, commits: 0, next_seq: 0, failure: None, dir: None })
     }
 
     /// Appends a block; durable after the next [`JournalWriter::commit`].
@@ -180,6 +183,11 @@ impl JournalWriter {
         Ok(())
     }
 
+    /// Hash of the last block appended, zero before the first.
+    pub fn head(&self) -> Hash {
+        self.hashes.summary.head_hash
+    }
+
     /// Makes everything appended durable, then moves the anchor.
     ///
     /// # Errors
@@ -194,13 +202,24 @@ impl JournalWriter {
         })
     }
 
-    /// Commits and closes.
+    /// Commits, closes and seals.
     ///
     /// # Errors
-    /// A failed commit.
+    /// A failed commit, or a file that cannot be sealed.
     pub fn finish(mut self) -> Result<JournalSummary, JournalError> {
         self.commit()?;
-        Ok(JournalSummary { stored_bytes: self.store.bytes(), ..self.hashes.summary() })
+        let mut summary = JournalSummary { stored_bytes: self.store.bytes(), ..self.hashes.summary() };
+        let JournalWriter { store, anchor, dir, .. } = self;
+        drop((store, anchor));
+        if let Some(dir) = dir {
+            // Opening and closing once brings sled's files to a fixed point: later openings
+            // leave every byte as it is, so the seal stays true while the journal is read.
+            let reopened = SledStore::open(&dir.join(DB_FOLDER))?;
+            summary.stored_bytes = reopened.bytes();
+            drop(reopened);
+            crate::seal::write(&dir, &summary)?;
+        }
+        Ok(summary)
     }
 }
 
