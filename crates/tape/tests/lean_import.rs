@@ -222,6 +222,60 @@ fn second_bars() {
 }
 
 #[test]
+fn ticks_become_one_nbbo_session() {
+    let Some(root) = lean_root() else { return };
+    let request = LeanRequest {
+        resolution: Resolution::Tick,
+        ..LeanRequest::new(&root, LeanKind::Equity, &["AIG", "BAC", "IBM", "SPY"])
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let started = std::time::Instant::now();
+    let mut notes = Vec::new();
+    let finished = import_lean(&request, &folder.path().join("ticks"), &mut |progress| {
+        if let Progress::Note(note) = progress {
+            notes.push(note);
+        }
+    })
+    .unwrap();
+    let seconds = started.elapsed().as_secs_f64();
+    let manifest = finished.manifest;
+    let rows: u64 = manifest.source_records.values().sum();
+    println!(
+        "{rows} rows, {} inputs, {seconds:.2} s: {:.2} M rows/s",
+        manifest.inputs,
+        rows as f64 / seconds / 1e6
+    );
+    assert_eq!(notes.iter().filter(|note| note.contains("suspicious")).count(), 2, "{notes:?}");
+    assert_eq!(manifest.source_records["equity_quote_tick"], 3_622_087 + 1_697_831 + 234_817);
+    assert_eq!(manifest.source_records["equity_trade_tick"], 120_701 + 336_876 + 57_674 + 1_141_823);
+
+    // How the NBBO of the regular session behaves: shares of time locked and crossed.
+    let mut reader = SessionReader::open(&folder.path().join("ticks")).unwrap();
+    let mut block = Block::default();
+    let mut last: [Option<(u64, i64)>; 4] = [None; 4];
+    let (mut total, mut locked, mut crossed) = ([0u64; 4], [0u64; 4], [0u64; 4]);
+    while reader.next_block(&mut block).unwrap() {
+        for record in &block.inputs {
+            let Some(Body::Quote(quote)) = record.body() else { continue };
+            let ix = record.instrument as usize;
+            if let Some((ts, width)) = last[ix] {
+                let ns = record.ts - ts;
+                total[ix] += ns;
+                locked[ix] += if width == 0 { ns } else { 0 };
+                crossed[ix] += if width < 0 { ns } else { 0 };
+            }
+            let is_regular = !record.has(flags::EXTENDED) && quote.bid > 0 && quote.ask > 0;
+            last[ix] = is_regular.then_some((record.ts, quote.ask - quote.bid));
+        }
+    }
+    for ix in 0..3 {
+        let share = |part: u64| part as f64 / total[ix] as f64;
+        assert!(share(crossed[ix]) < 0.0005, "instrument {ix}: crossed {}", share(crossed[ix]));
+        assert!(share(locked[ix]) < 0.01, "instrument {ix}: locked {}", share(locked[ix]));
+    }
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     let Some(root) = lean_root() else { return };
     let fail =

@@ -17,6 +17,7 @@
 pub mod dbn;
 mod error;
 pub mod lean;
+mod nbbo;
 mod order;
 mod sink;
 mod terms;

@@ -162,6 +162,21 @@ impl Definer {
         });
     }
 
+    /// Pushes the definitions of a date.
+    pub(super) fn push_definitions(
+        &mut self,
+        day: &Day,
+        added: &[Key],
+        sink: &mut dyn InputSink,
+    ) -> Result<(), ImportError> {
+        let midnight = Nanos(day.clock.midnight_utc_ns());
+        for key in added {
+            let def = self.definition(*key, day.date)?;
+            define(sink, midnight, self.known[key], def)?;
+        }
+        Ok(())
+    }
+
     /// Pushes a date: definitions, then records and session phases in order.
     pub(super) fn push_day(
         &mut self,
@@ -170,11 +185,7 @@ impl Definer {
         mut records: Vec<Record>,
         sink: &mut dyn InputSink,
     ) -> Result<(), ImportError> {
-        let midnight = Nanos(day.clock.midnight_utc_ns());
-        for key in added {
-            let def = self.definition(*key, day.date)?;
-            define(sink, midnight, self.known[key], def)?;
-        }
+        self.push_definitions(day, added, sink)?;
         records.extend(day.session.iter().flat_map(phases));
         crate::import::order::sort(&mut records);
         records.into_iter().try_for_each(|record| sink.push(record, None))

@@ -5,6 +5,7 @@
 //! archive  zip entries, whole or streamed        rows   columns of one line, without allocation
 //! bars     a bar row's records                   define instruments with their dated class terms
 //! days     minute and second files, a day at a time      spans  hour and daily files
+//! ticks    equity ticks, streamed              tick_book  the NBBO that quote rows state or imply
 //! ```
 //!
 //! # Layout of the source
@@ -29,7 +30,8 @@
 //!   counts as penny when its first date has a price below 3.00 off the 0.05 grid.
 //!
 //! # Limits
-//! Day files are sorted in memory one date at a time, hour and daily files over the whole range.
+//! Second and minute files are sorted in memory one date at a time, hour and daily files over the
+//! whole range; ticks are streamed. Ticks of options are not supported.
 
 mod archive;
 mod bars;
@@ -38,6 +40,8 @@ mod define;
 mod files;
 mod rows;
 mod spans;
+mod tick_book;
+mod ticks;
 
 use super::terms::{number_of, underlying_of};
 use super::{ImportError, InputSink, OnProgress, Progress};
@@ -100,6 +104,8 @@ impl LeanKind {
 /// Width of the bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resolution {
+    /// Every trade, and quotes of each exchange, one file a day.
+    Tick,
     /// Seconds, one file a day.
     Second,
     /// Minutes, one file a day.
@@ -114,6 +120,7 @@ impl Resolution {
     /// The source's folder name, which is also the name on the command line.
     pub fn folder(self) -> &'static str {
         match self {
+            Resolution::Tick => "tick",
             Resolution::Second => "second",
             Resolution::Minute => "minute",
             Resolution::Hour => "hour",
@@ -123,17 +130,17 @@ impl Resolution {
 
     /// The resolution of a folder name.
     pub fn from_folder(name: &str) -> Option<Resolution> {
-        [Resolution::Second, Resolution::Minute, Resolution::Hour, Resolution::Daily]
-            .into_iter()
-            .find(|resolution| resolution.folder() == name)
+        use Resolution::{Daily, Hour, Minute, Second, Tick};
+        [Tick, Second, Minute, Hour, Daily].into_iter().find(|resolution| resolution.folder() == name)
     }
 
     fn is_daily_file(self) -> bool {
-        matches!(self, Resolution::Second | Resolution::Minute)
+        matches!(self, Resolution::Tick | Resolution::Second | Resolution::Minute)
     }
 
     fn period_ns(self) -> u64 {
         let seconds = match self {
+            Resolution::Tick => 0,
             Resolution::Second => 1,
             Resolution::Minute => 60,
             Resolution::Hour => 3_600,
@@ -248,7 +255,9 @@ fn read(
         on_progress(Progress::Note(note.clone()));
     }
     let definer = Definer::new(plan, request);
-    if request.resolution.is_daily_file() {
+    if request.resolution == Resolution::Tick {
+        ticks::read(plan, request, definer, sink, on_progress)
+    } else if request.resolution.is_daily_file() {
         days::read(plan, request, definer, sink, on_progress)
     } else {
         spans::read(plan, request, definer, sink, on_progress)

@@ -79,6 +79,12 @@ impl<'a> Columns<'a> {
         decimal(self.text().ok_or(fault)?).ok_or(fault)
     }
 
+    /// A price in 1e-9.
+    pub(super) fn price(&mut self, field: &'static str, scale: PriceScale) -> Result<i64, Fault> {
+        let fault = Fault { field, expected: "a price" };
+        price(self.text().ok_or(fault)?, scale).ok_or(fault)
+    }
+
     /// Four prices; `None` when all four are empty.
     pub(super) fn ohlc(&mut self, field: &'static str, scale: PriceScale) -> Result<Option<Ohlc>, Fault> {
         let fault = Fault { field, expected: "four prices or four empty columns" };
