@@ -96,6 +96,9 @@ proptest! {
 
     #[test]
     fn cosine_series_agrees(model in model(), x in -0.5..0.5f64, t in 0.1..2.0f64) {
+        // 4000 terms on a range of 32 reach frequency 390: the decay must be over by then.
+        let decay = (model.v0 + model.kappa * model.theta * t) / model.sigma * (1.0 - model.rho * model.rho).sqrt();
+        prop_assume!(390.0 * decay > 25.0);
         let strip = Strip::heston(&model, t, StrikeRange { low: x, high: x }, Accuracy::default()).unwrap();
         let mut price = [0.0];
         strip.out_of_the_money(&[x], &mut price).unwrap();
@@ -154,5 +157,43 @@ proptest! {
         let _ = model.price(&market, p[8], p[9], Right::Call);
         let _ = Strip::heston(&LEWIS, p[9], StrikeRange { low: p[7], high: p[8] }, accuracy);
         let _ = Strip::heston(&model, 1.0, StrikeRange { low: -1.0, high: 1.0 }, accuracy);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Days to decades, calm to wild, near-perfect correlation: the answer exists, obeys
+    /// the bounds, and does not depend on the window.
+    #[test]
+    fn corners_of_the_domain(
+        v0 in -4.0..0.0f64, kappa in 0.01..20.0f64, theta in -4.0..0.0f64, sigma in 0.01..4.0f64, rho in -0.99..0.99f64,
+        years in -2.5..1.5f64, moneyness in -4.0..4.0f64,
+    ) {
+        let (v0, theta, t) = (libm::exp10(v0), libm::exp10(theta), libm::exp10(years));
+        let model = Heston { v0, kappa, theta, sigma, rho };
+        let x = (moneyness * model.expected_total_variance(t).sqrt()).clamp(-3.0, 3.0);
+        let value = |range: StrikeRange, tolerance: f64| {
+            let strip = Strip::heston(&model, t, range, Accuracy { tolerance, ..Accuracy::default() })?;
+            let mut price = [0.0];
+            strip.out_of_the_money(&[x], &mut price)?;
+            Ok::<(f64, usize), onetape_pricing::ModelError>((price[0], strip.node_count()))
+        };
+        let alone = value(StrikeRange { low: x, high: x }, 1e-14);
+        let wide = value(StrikeRange { low: -3.0, high: 3.0 }, 1e-12);
+        // No shared nodes at all: the tilted contour.
+        let strip = Strip::heston(&model, t, StrikeRange { low: x, high: x }, Accuracy { nodes_max: 1, ..Accuracy::default() });
+        if let Ok(strip) = strip {
+            let mut price = [0.0];
+            strip.out_of_the_money(&[x], &mut price).unwrap();
+            if let Ok((a, nodes)) = alone {
+                prop_assert!((price[0] - a).abs() < 2e-11, "contour {:e} strip {:e} ({} nodes) {:?} {} {}", price[0], a, nodes, model, t, x);
+            }
+        }
+        let (Ok((a, nodes)), Ok((b, _))) = (&alone, &wide) else {
+            return Err(TestCaseError::fail(format!("{model:?} {t} {x}: {alone:?} {wide:?}")));
+        };
+        prop_assert!((a - b).abs() < 2e-11, "{} {} {}", a, b, nodes);
+        prop_assert!(*a >= 0.0 && *a <= libm::exp(x).min(1.0));
     }
 }

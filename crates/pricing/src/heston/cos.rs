@@ -4,7 +4,9 @@
 //! `[a, b]`; its coefficients are values of the half-shifted characteristic function,
 //! so that calls and puts are treated alike and neither pay-off grows like `e^X`
 //! (section 3.3 of the paper prices puts only, for that reason). An engine
-//! independent of [`super::strip`] in everything but the exponent.
+//! independent of [`super::strip`] in everything but the exponent. The caller chooses
+//! range and length: heavy tails need a wide range, little variance with much volatility
+//! of variance needs many terms.
 
 use super::exponent::HalfShiftedExponent;
 use crate::math::kernel;

@@ -18,6 +18,13 @@ pub trait HalfShiftedExponent {
 
     /// `ln E[(S_T/F)^p]`, `+inf` when the moment does not exist.
     fn log_moment(&self, p: f64, t: f64) -> f64;
+
+    /// `(Re, Im)` of `psi` continued to the complex frequency `re + i im`, `re > 0`.
+    fn exponent_off_axis(&self, re: f64, im: f64, t: f64) -> (f64, f64);
+
+    /// Real and imaginary part `(a, b)` of the exponent's rate at infinity,
+    /// `psi(w) ~ -w (a + i b)`.
+    fn asymptotic_rate(&self, t: f64) -> (f64, f64);
 }
 
 /// The pieces of Heston's exponent at one frequency.
@@ -115,6 +122,33 @@ impl HalfShiftedExponent for Heston {
         (psi.re, psi.im)
     }
 
+    fn exponent_off_axis(&self, re: f64, im: f64, t: f64) -> (f64, f64) {
+        let (one, w) = (Complex::new(1.0, 0.0), Complex::new(re, im));
+        let level = w * w + Complex::new(0.25, 0.0);
+        let tilt = self.rho * self.sigma;
+        // -i rho sigma w
+        let beta = Complex::new(self.kappa - 0.5 * tilt + tilt * im, -tilt * re);
+        let variance = self.sigma * self.sigma;
+        let d = (beta * beta + level.scale(variance)).sqrt();
+        let (decay, minus_gap) = d.scale(-t).exp_and_expm1();
+        let gap = -minus_gap;
+        let (q, sum) = (d * (one + decay) + beta * gap, beta + d);
+        let small = level * gap / (d * sum);
+        let log = if variance > 0.0 {
+            small.scale(-0.5 * variance).ln_1p().scale(2.0 / variance)
+        } else {
+            -small
+        };
+        let drift = -(level.scale(t) / sum) - log;
+        let psi = drift.scale(self.kappa * self.theta) - (level * gap / q).scale(self.v0);
+        (psi.re, psi.im)
+    }
+
+    fn asymptotic_rate(&self, t: f64) -> (f64, f64) {
+        let total = (self.v0 + self.kappa * self.theta * t) / self.sigma;
+        (total * ((1.0 - self.rho) * (1.0 + self.rho)).sqrt(), total * self.rho)
+    }
+
     /// Real moments with their explosion times: Andersen & Piterbarg, "Moment explosions
     /// in stochastic volatility models", Finance and Stochastics 11 (2007), prop. 3.1.
     fn log_moment(&self, p: f64, t: f64) -> f64 {
@@ -154,6 +188,18 @@ impl HalfShiftedExponent for Heston {
 }
 
 impl HalfShiftedExponent for Bates {
+    fn exponent_off_axis(&self, re: f64, im: f64, t: f64) -> (f64, f64) {
+        let (psi_re, psi_im) = self.heston.exponent_off_axis(re, im, t);
+        let jump = self.jump_exponent(Complex::new(0.5 - im, re)).scale(t);
+        (psi_re + jump.re, psi_im + jump.im)
+    }
+
+    fn asymptotic_rate(&self, t: f64) -> (f64, f64) {
+        let (fall, phase) = self.heston.asymptotic_rate(t);
+        let compensator = libm::expm1(self.jump_mean + 0.5 * self.jump_vol * self.jump_vol);
+        (fall, phase + self.intensity * compensator * t)
+    }
+
     fn exponent(&self, u: f64, t: f64) -> (f64, f64) {
         let (re, im) = self.heston.exponent(u, t);
         let jump = self.jump_exponent(Complex::new(0.5, u)).scale(t);

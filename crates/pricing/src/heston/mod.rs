@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`exponent`] | characteristic exponents in the form without branch cuts, analytic derivatives, moments |
 //! | [`strip`] | all strikes of one expiry from one set of characteristic-function values; prices and Greeks |
+//! | `contour` | one strike on a tilted contour, where the characteristic function decays slowly |
 //! | [`cos`] | the COS method of Fang & Oosterlee, an independent second engine |
 //! | [`calibrate`] | fit to market volatilities with analytic derivatives |
 //!
@@ -22,6 +23,7 @@
 //! ```
 
 pub mod calibrate;
+mod contour;
 pub mod cos;
 pub mod exponent;
 pub mod strip;

@@ -19,6 +19,7 @@
 //! to be non-negative. `T = 0` or vanishing total variance gives discounted intrinsic value.
 
 use super::exponent::{HalfShiftedExponent, PARAMETERS};
+use super::contour::half_weighted_price;
 use super::{Bates, Heston, Market};
 use crate::Right;
 use crate::math::kernel;
@@ -39,14 +40,15 @@ pub struct StrikeRange {
 pub struct Accuracy {
     /// Absolute error of undiscounted prices as a fraction of the forward.
     pub tolerance: f64,
-    /// Largest number of characteristic-function values.
+    /// Largest number of shared nodes; a slower decay sends prices to the tilted contour,
+    /// one integral per strike.
     pub nodes_max: usize,
 }
 
 impl Default for Accuracy {
-    /// 1e-14 of the forward with at most 65,536 nodes.
+    /// 1e-14 of the forward with at most 8,192 nodes.
     fn default() -> Self {
-        Self { tolerance: 1e-14, nodes_max: 65_536 }
+        Self { tolerance: 1e-14, nodes_max: 8192 }
     }
 }
 
@@ -81,6 +83,15 @@ pub struct Strip {
     price_im: Vec<f64>,
     /// Coefficients of further quantities at the same nodes: see [`Strip::with_greeks`].
     extra: Vec<Channel>,
+    /// The model when its integral is taken on the tilted contour instead.
+    contour: Option<ContourModel>,
+    tolerance: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum ContourModel {
+    Heston(Heston),
+    Bates(Bates),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -99,10 +110,11 @@ impl Strip {
     /// A strip for prices under Heston.
     ///
     /// # Errors
-    /// [`ModelError`] for parameters out of range, or when `nodes_max` does not suffice.
+    /// [`ModelError`] for parameters out of range.
     pub fn heston(model: &Heston, t: f64, range: StrikeRange, accuracy: Accuracy) -> Result<Self, ModelError> {
         model.validate()?;
-        Self::build(model, model.expected_total_variance(t), t, range, accuracy)
+        let contour = ContourModel::Heston(*model);
+        Self::build(model, contour, model.expected_total_variance(t), t, range, accuracy)
     }
 
     /// A strip for prices under Bates.
@@ -113,7 +125,7 @@ impl Strip {
         model.validate()?;
         let jumps = model.intensity * (model.jump_mean * model.jump_mean + model.jump_vol * model.jump_vol);
         let total = model.heston.expected_total_variance(t) + jumps * t;
-        Self::build(model, total, t, range, accuracy)
+        Self::build(model, ContourModel::Bates(*model), total, t, range, accuracy)
     }
 
     /// A strip for prices and all of [`HestonGreeks`]; needs `sigma > 0`.
@@ -124,6 +136,9 @@ impl Strip {
         positive("Heston sigma", model.sigma)?;
         positive("T", t)?;
         let mut strip = Self::heston(model, t, range, accuracy)?;
+        if strip.contour.is_some() {
+            return Err(ModelError::NoConvergence { what: "Fourier integral of the Greeks", residual: accuracy.tolerance });
+        }
         let count = strip.price_re.len();
         strip.extra = vec![Channel { re: Vec::with_capacity(count), im: Vec::with_capacity(count) }; CHANNELS];
         for n in 0..count {
@@ -174,6 +189,7 @@ impl Strip {
 
     fn build<M: HalfShiftedExponent>(
         model: &M,
+        contour: ContourModel,
         total_variance: f64,
         t: f64,
         range: StrikeRange,
@@ -184,7 +200,17 @@ impl Strip {
         let mut strip = Self::empty(model, t, range, accuracy)?;
         // Below this the smile is narrower than the tolerance: intrinsic value.
         if total_variance > accuracy.tolerance * accuracy.tolerance {
-            strip.fill(accuracy, |u| model.exponent(u, t))?;
+            match strip.fill(accuracy, |u| model.exponent(u, t)) {
+                Ok(()) => {}
+                Err(ModelError::NoConvergence { residual, .. }) if residual.is_finite() => {
+                    strip.price_re.clear();
+                    strip.price_im.clear();
+                    strip.contour = Some(contour);
+                    // One evaluation proves that the contour answers for this model.
+                    strip.on_contour(&contour, range.low)?;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(strip)
     }
@@ -208,6 +234,8 @@ impl Strip {
             price_re: Vec::new(),
             price_im: Vec::new(),
             extra: Vec::new(),
+            contour: None,
+            tolerance: accuracy.tolerance,
         })
     }
 
@@ -237,7 +265,15 @@ impl Strip {
         Err(ModelError::NoConvergence { what: "Fourier integral of the strip", residual: scale * last })
     }
 
-    /// Number of characteristic-function values.
+    fn on_contour(&self, contour: &ContourModel, x: f64) -> Result<f64, ModelError> {
+        match contour {
+            ContourModel::Heston(m) => half_weighted_price(m, x, self.t, self.tolerance),
+            ContourModel::Bates(m) => half_weighted_price(m, x, self.t, self.tolerance),
+        }
+    }
+
+    /// Number of shared characteristic-function values; 0 at intrinsic value and when the
+    /// integrals are taken strike by strike.
     #[must_use]
     pub fn node_count(&self) -> usize {
         self.price_re.len()
@@ -251,6 +287,11 @@ impl Strip {
 
     /// `E[min(S_T, K)]/F` at `x = ln(K/F)`.
     fn covered(&self, x: f64) -> f64 {
+        if let Some(contour) = &self.contour {
+            let up = kernel::exp(x);
+            // A strike whose integral fails shows as NaN, never as a plausible price.
+            return self.on_contour(contour, x).map_or(f64::NAN, |g| (g * up.sqrt()).clamp(0.0, up.min(1.0)));
+        }
         if self.price_re.is_empty() {
             return libm::exp(x).min(1.0);
         }
@@ -276,7 +317,7 @@ impl Strip {
     pub fn price(&self, market: &Market, strike: f64, right: Right) -> Result<f64, ModelError> {
         let x = self.moneyness(market, strike)?;
         let present = market.discount(self.t);
-        let covered = self.covered(x) * market.forward(self.t);
+        let covered = finite("covered price", self.covered(x))? * market.forward(self.t);
         Ok(match right {
             Right::Call => present * (market.forward(self.t) - covered),
             Right::Put => present * (strike - covered),
