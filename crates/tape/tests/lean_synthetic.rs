@@ -1,0 +1,254 @@
+//! LEAN imports from archives that the tests write themselves: no recorded data needed.
+
+#![allow(clippy::unwrap_used)]
+
+use onetape_calendar::date;
+use onetape_engine::input::Cold;
+use onetape_engine::instrument::{ExerciseStyle, TickRule};
+use onetape_engine::record::{Body, Kind, flags};
+use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean, read_lean};
+use onetape_tape::import::{ImportError, MemorySink, Progress};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A LEAN folder under construction.
+struct Source(tempfile::TempDir);
+
+impl Source {
+    fn new() -> Source {
+        Source(tempfile::tempdir().unwrap())
+    }
+
+    fn root(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn zip(&self, path: &str, entries: &[(&str, &str)]) -> PathBuf {
+        let path = self.root().join("Data").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+        for (name, text) in entries {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap();
+        path
+    }
+
+    /// A day of a chain of two options on XYZ: 2024-07-03, a half day (13:00), UTC-4.
+    fn chain() -> Source {
+        let source = Source::new();
+        source.zip(
+            "option/usa/minute/xyz/20240703_quote_american.zip",
+            &[
+                (
+                    "20240703_xyz_minute_quote_american_put_1000000_20240719.csv",
+                    "34200000,10000,10000,10000,10000,5,10500,10500,10500,10500,6\n46740000,,,,,0,10200,10200,10200,10200,7\n",
+                ),
+                (
+                    "20240703_xyz_minute_quote_american_call_1000000_20240719.csv",
+                    "34200000,20100,20100,20100,20100,1,,,,,0\r\n34260000,,,,,0,,,,,0\r\n",
+                ),
+            ],
+        );
+        source.zip(
+            "option/usa/minute/xyz/20240703_openinterest_american.zip.zip",
+            &[("20240703_xyz_minute_openinterest_american_put_1000000_20240719.csv", "23400000,77\n")],
+        );
+        source.zip(
+            "equity/usa/minute/xyz/20240703_trade.zip",
+            &[(
+                "20240703_xyz_minute_trade.csv",
+                "34140000,1000000,1000000,1000000,1000000,10\n34200000,1000100,1000200,1000000,1000100,20\n46800000,1000100,1000100,1000100,1000100,30\n",
+            )],
+        );
+        source
+    }
+
+    fn read(&self, request: &LeanRequest) -> Result<(MemorySink, Vec<String>), ImportError> {
+        let (mut sink, mut notes) = (MemorySink::default(), Vec::new());
+        read_lean(request, &mut sink, &mut |progress| {
+            if let Progress::Note(note) = progress {
+                notes.push(note);
+            }
+        })?;
+        Ok((sink, notes))
+    }
+}
+
+/// Nanoseconds of a New York wall time on 2024-07-03.
+fn july_3(hour: u64, minute: u64) -> u64 {
+    1_719_964_800_000_000_000 + ((hour + 4) * 60 + minute) * 60_000_000_000
+}
+
+#[test]
+fn a_chain_becomes_definitions_phases_and_records_in_order() {
+    let source = Source::chain();
+    let (sink, notes) = source.read(&LeanRequest::new(source.root(), LeanKind::Option, &["xyz"])).unwrap();
+    assert_eq!(
+        notes,
+        ["equity XYZ: no quote file for 2024-07-03", "option XYZ: no trade file for 2024-07-03"]
+    );
+    let found: Vec<(u64, u32, Kind, u8)> = sink
+        .inputs
+        .iter()
+        .map(|input| input.record)
+        .map(|record| (record.ts, record.instrument, record.kind().unwrap(), record.flags))
+        .collect();
+    let (none, last) = (u32::MAX, flags::LAST);
+    let (bid, ask, extended) = (flags::BID, flags::ASK, flags::EXTENDED);
+    let expected = [
+        (july_3(0, 0), 0, Kind::Cold, last),
+        (july_3(0, 0), 1, Kind::Cold, last),
+        (july_3(0, 0), 2, Kind::Cold, last),
+        (july_3(6, 30), 2, Kind::Statistic, last),
+        (july_3(9, 30), none, Kind::SessionPhase, last),
+        (july_3(9, 30), 0, Kind::TradeBar, last | extended),
+        (july_3(9, 31), 0, Kind::TradeBar, last),
+        (july_3(9, 31), 1, Kind::BidBar, bid | last),
+        (july_3(9, 31), 2, Kind::BidBar, bid),
+        (july_3(9, 31), 2, Kind::AskBar, ask | last),
+        (july_3(13, 0), 2, Kind::AskBar, ask | last),
+        (july_3(13, 0), none, Kind::SessionPhase, last),
+        (july_3(13, 1), 0, Kind::TradeBar, last | extended),
+    ];
+    assert_eq!(found, expected);
+    let defs: Vec<_> = sink
+        .inputs
+        .iter()
+        .filter_map(|input| match &input.cold {
+            Some(Cold::Definition(def)) => Some(def),
+            _ => None,
+        })
+        .collect();
+    let symbols: Vec<&str> = defs.iter().map(|def| def.symbol.as_str()).collect();
+    assert_eq!(symbols, ["XYZ", "XYZ   240719C00100000", "XYZ   240719P00100000"]);
+    let terms = defs[1].option.as_ref().unwrap();
+    assert_eq!((terms.style, terms.underlying.0), (ExerciseStyle::American, 0));
+    // 1.02 is off the 0.05 grid: a penny class.
+    assert_eq!(defs[2].tick, TickRule::Penny);
+    assert_eq!(defs[2].source, "lean:option/usa/minute/xyz");
+    assert_eq!(sink.source_records["option_quote_bar"], 4);
+    assert_eq!(sink.source_records["open_interest"], 1);
+    assert_eq!(sink.source_records["equity_trade_bar"], 3);
+}
+
+#[test]
+fn a_prefix_of_the_rows_gives_a_prefix_of_the_records() {
+    let whole = Source::chain();
+    let cut = Source::chain();
+    cut.zip(
+        "option/usa/minute/xyz/20240703_quote_american.zip",
+        &[
+            (
+                "20240703_xyz_minute_quote_american_put_1000000_20240719.csv",
+                "34200000,10000,10000,10000,10000,5,10200,10200,10200,10200,6\n",
+            ),
+            ("20240703_xyz_minute_quote_american_call_1000000_20240719.csv", ""),
+        ],
+    );
+    let inputs = |source: &Source| {
+        let request = LeanRequest::new(source.root(), LeanKind::Option, &["XYZ"]);
+        source.read(&request).unwrap().0.inputs
+    };
+    // Nothing that is known by 09:30 depends on rows that end later.
+    let known = |source: &Source| -> Vec<_> {
+        inputs(source).into_iter().filter(|input| input.record.ts <= july_3(9, 30)).collect()
+    };
+    assert_eq!(known(&whole), known(&cut));
+}
+
+#[test]
+fn daily_bars_are_known_at_the_close() {
+    let source = Source::new();
+    source.zip(
+        "equity/usa/daily/xyz.zip",
+        &[("xyz.csv", "20240702 00:00,1,2,1,2,10\n20240703 00:00,2,3,2,3,20\n20240704 00:00,3,3,3,3,1\n")],
+    );
+    let request = LeanRequest {
+        resolution: Resolution::Daily,
+        to: Some(date(2024, 7, 3)),
+        ..LeanRequest::new(source.root(), LeanKind::Equity, &["XYZ"])
+    };
+    let (sink, _) = source.read(&request).unwrap();
+    let bars: Vec<u64> = sink
+        .inputs
+        .iter()
+        .filter(|input| input.record.kind() == Some(Kind::TradeBar))
+        .map(|input| input.record.ts)
+        .collect();
+    assert_eq!(bars, [july_3(16, 0) - 86_400_000_000_000, july_3(13, 0)]);
+    let all = LeanRequest { to: None, ..request };
+    let (_, notes) = source.read(&all).unwrap();
+    assert_eq!(notes, ["2024-07-04 is no trading day: its records have no session"]);
+}
+
+#[test]
+fn tick_quotes_are_paired_or_consolidated() {
+    let source = Source::new();
+    let best = "34200000,1000000,100,0,0,N,1,0\n34200000,0,0,1000200,200,Q,1,0\n34200005,1000000,100,0,0,N,1,0\n34200005,0,0,1000100,300,P,1,0\n";
+    let trades = "34200000,1000100,100,K,20000020,0\n34200005,1000100,50,K,1,1\n";
+    source.zip("equity/usa/tick/xyz/20240703_quote.zip", &[("20240703_xyz_Quote_Tick.csv", best)]);
+    source.zip("equity/usa/tick/xyz/20240703_trade.zip", &[("20240703_xyz_Trade_Tick.csv", trades)]);
+    let own = "34200000,1000000,100,0,0,N,1,0\n34200001,1000100,200,0,0,Q,1,0\n34200002,0,0,1000200,300,N,1,0\n34200003,1000100,100,0,0,Q,400,0\n";
+    source.zip("equity/usa/tick/abc/20240703_quote.zip", &[("20240703_abc_Quote_Tick.csv", own)]);
+    let quotes = |symbol: &str| {
+        let request = LeanRequest {
+            resolution: Resolution::Tick,
+            ..LeanRequest::new(source.root(), LeanKind::Equity, &[symbol])
+        };
+        let (sink, _) = source.read(&request).unwrap();
+        let quotes: Vec<_> = sink
+            .inputs
+            .iter()
+            .filter_map(|input| match input.record.body() {
+                Some(Body::Quote(quote)) => Some((input.record, quote)),
+                _ => None,
+            })
+            .map(|(record, quote)| (record.venue, quote.bid, quote.ask_venue, quote.ask))
+            .collect();
+        (quotes, sink)
+    };
+    let venue = |letter: u8| u16::from(letter - b'A') + 1;
+    let (n, p, q) = (venue(b'N'), venue(b'P'), venue(b'Q'));
+    let (bid, better) = (100_000_000_000, 100_010_000_000);
+    let (paired, sink) = quotes("xyz");
+    assert_eq!(paired, [(n, bid, q, 100_020_000_000), (n, bid, p, better)]);
+    let kinds: Vec<Kind> = sink.inputs.iter().filter_map(|input| input.record.kind()).collect();
+    let expected =
+        [Kind::Cold, Kind::SessionPhase, Kind::Trade, Kind::Quote, Kind::Quote, Kind::SessionPhase];
+    assert_eq!(kinds, expected, "the suspicious trade is left out");
+    // Exchanges' own quotes: Q's better bid stands until it is no longer firm.
+    let (consolidated, _) = quotes("abc");
+    let ask = 100_020_000_000;
+    assert_eq!(consolidated, [(n, bid, 0, 0), (q, better, 0, 0), (q, better, n, ask), (n, bid, n, ask)]);
+}
+
+#[test]
+fn bad_rows_and_archives_are_named_and_leave_nothing() {
+    let quote = "20240703_xyz_minute_quote_american_put_1000000_20240719.csv";
+    let file = "option/usa/minute/xyz/20240703_quote_american.zip";
+    for (entry, text, expected) in [
+        (quote, "34200000,1,1,1,1,5,2,2,2,x,6", "line 1: ask is not four prices"),
+        (quote, "34200000,1,1,1,1,5,2,2,2,2,6\n99999999999,1", "line 2: time is not milliseconds"),
+        (quote, "34200000,1,1,1,1,5", "line 1: ask"),
+        (quote, "34200000,1,1,1,1,5,2,2,2,2,6,7", "line 1: row is not of this many columns"),
+        ("20240703_xyz.csv", "", "is not named like"),
+    ] {
+        let source = Source::chain();
+        source.zip(file, &[(entry, text)]);
+        let out = source.root().join("session");
+        let request = LeanRequest::new(source.root(), LeanKind::Option, &["XYZ"]);
+        let error = import_lean(&request, &out, &mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains("20240703_quote_american.zip"), "{error}");
+        assert!(!out.exists() && !out.with_extension("partial").exists());
+    }
+    let source = Source::chain();
+    let path = source.zip(file, &[(quote, "34200000,1,1,1,1,5,2,2,2,2,6")]);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    std::fs::write(&path, bytes).unwrap();
+    let request = LeanRequest::new(source.root(), LeanKind::Option, &["XYZ"]);
+    let error = source.read(&request).unwrap_err();
+    assert!(matches!(error, ImportError::Archive { .. }), "{error}");
+}
