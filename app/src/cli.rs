@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Verify, compare and read journals.
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Import and inspect sessions.
+    /// Import, generate and inspect sessions.
     #[command(subcommand)]
     Data(DataCommand),
     /// Write a strategy crate of your own.
@@ -179,7 +179,23 @@ pub(crate) enum DataCommand {
     /// Import recorded data into a session folder.
     #[command(subcommand)]
     Import(ImportCommand),
-    /// What a session holds.
+    /// Generate a session of the fictional ETF ONE and its option chain.
+    #[command(after_help = "Example:\n  onetape data generate --seed 7 --out sessions/one-7")]
+    Generate {
+        /// Seed; the same seed gives the same bytes everywhere.
+        #[arg(long, default_value_t = onetape_tape::generate::DEMO_SEED)]
+        seed: u64,
+        /// Trading days.
+        #[arg(long)]
+        days: Option<u32>,
+        /// Target number of inputs.
+        #[arg(long)]
+        events: Option<u64>,
+        /// Session folder to write.
+        #[arg(long, value_name = "SESSION")]
+        out: PathBuf,
+    },
+    /// What a session (or a DBN file) holds.
     #[command(after_help = "Example:\n  onetape data info replay-data/one-2d --json")]
     Info {
         /// Session folder.

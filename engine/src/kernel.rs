@@ -10,6 +10,7 @@ use crate::config::{FillProfile, RunConfig};
 use crate::event::{Derived, Event, StateReason, StopReason};
 use crate::ids::{InstrumentIx, OrderIx, Seq, StrategyIx};
 use crate::input::{Cold, Command};
+use crate::instrument::InstrumentKind;
 use crate::num::{DAY, Money, Nanos, Price, Qty};
 use crate::order::Order;
 use crate::record::{
@@ -196,8 +197,7 @@ impl<S: Strategy> Kernel<S> {
         seq: Seq,
     ) -> Result<(), KernelError> {
         let ix = record.instrument();
-        // Records outside regular hours are kept on the tape; books and strategies see them only when asked to.
-        if record.has(flags::EXTENDED) && !self.core.config.extended_hours && kind != Kind::Statistic {
+        if record.has(flags::EXTENDED) && self.ignores_extended(kind, ix) {
             return Ok(());
         }
         match (kind, record.body()) {
@@ -232,6 +232,14 @@ impl<S: Strategy> Kernel<S> {
             _ => self.apply_cold(cold.ok_or(KernelError::MissingPayload { seq })?, seq)?,
         }
         Ok(())
+    }
+
+    /// Records outside regular hours stay on the tape; books and strategies see them only when asked to.
+    /// An index has no extended session: its closing value is published after the stocks' close.
+    fn ignores_extended(&self, kind: Kind, ix: InstrumentIx) -> bool {
+        let is_index =
+            self.core.instruments.get(ix.index()).is_some_and(|def| def.kind == InstrumentKind::Index);
+        !self.core.config.extended_hours && kind != Kind::Statistic && !is_index
     }
 
     #[inline]

@@ -3,10 +3,11 @@
 use crate::Session;
 use crate::cli::{DataCommand, ImportCommand, LeanKindArg};
 use crate::failure::Failure;
-use crate::report::{self, count};
+use crate::report::{self, ProgressLine, count};
 use crate::times;
 use onetape_calendar::Date;
 use onetape_engine::Nanos;
+use onetape_tape::generate::{self, GenerateRequest};
 use onetape_tape::import::Progress;
 use onetape_tape::import::dbn::{DbnRequest, import_dbn};
 use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean};
@@ -34,8 +35,27 @@ pub(crate) fn run(command: &DataCommand, session: &Session<'_>) -> Result<u8, Fa
                 .map_err(|error| Failure::input(error.to_string()))?;
             done(&finished, out, session)
         }
+        DataCommand::Generate { seed, days, events, out } => generate(*seed, *days, *events, out, session),
         DataCommand::Info { path } => info(path, session),
     }
+}
+
+fn generate(
+    seed: u64,
+    days: Option<u32>,
+    events: Option<u64>,
+    out: &Path,
+    session: &Session<'_>,
+) -> Result<u8, Failure> {
+    let mut request = GenerateRequest::new(seed);
+    request.days = days.unwrap_or(request.days);
+    request.events = events;
+    let mut line = ProgressLine::new(session.quiet || session.json);
+    let total = request.events.unwrap_or(generate::INPUTS_PER_DAY * u64::from(request.days));
+    let finished = generate::generate(&request, out, &mut |inputs| line.update("generating", inputs, total))
+        .map_err(|error| Failure::input(error.to_string()))?;
+    line.done();
+    done(&finished, out, session)
 }
 
 fn lean_kind(kind: LeanKindArg) -> LeanKind {

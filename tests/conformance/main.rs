@@ -1,0 +1,4 @@
+//! Conformance against recorded data and published cases.
+
+mod goog;
+mod lean_cases;
