@@ -147,7 +147,7 @@ pub fn sequential(
         }
     }
     let start = crate::model_error::finite("value at the start", value(from))?;
-    let mut state = from.clone();
+    let mut state = *from;
     let (mut last, mut parts) = (start, [(Cause::Time, 0.0); 5]);
     for (part, cause) in parts.iter_mut().zip(order) {
         match cause {

@@ -6,7 +6,7 @@
 //! American prices obey parity only after their early-exercise premium has been taken
 //! off: [`without_exercise_premium`] applies the caller's American model first.
 
-use crate::model_error::{ModelError, finite, in_range, positive};
+use crate::model_error::{ModelError, finite, in_range, is_positive, positive};
 
 /// Both sides of a call and a put of one strike.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -140,13 +140,13 @@ fn regress(points: &[Point]) -> Option<ImpliedForward> {
         let mean = |f: &dyn Fn(&Point) -> f64| points.iter().zip(&weights).map(|(p, w)| w * f(p)).sum::<f64>() / total;
         let (k0, y0) = (mean(&|p| p.strike), mean(&|p| p.gap));
         let spread = mean(&|p| (p.strike - k0) * (p.strike - k0));
-        if !(spread > 0.0) || !(total > 0.0) {
+        if !is_positive(spread) || !is_positive(total) {
             return None;
         }
         let discount = -mean(&|p| (p.strike - k0) * (p.gap - y0)) / spread;
         let residual = |p: &Point| p.gap - y0 + discount * (p.strike - k0);
         let used = robust.iter().filter(|r| **r > 0.0).count();
-        if used < 3 || !(discount > 0.0) {
+        if used < 3 || !is_positive(discount) {
             return None;
         }
         let variance = mean(&|p| residual(p) * residual(p)) / (used as f64 - 2.0);
@@ -185,7 +185,7 @@ fn locate(points: &[Point], discount: f64) -> Option<ImpliedForward> {
             squares += weight * weight * (implied - forward) * (implied - forward);
             used += usize::from(robust > 0.0);
         }
-        if !(total > 0.0) {
+        if !is_positive(total) {
             return None;
         }
         error = squares.sqrt() / total;
@@ -332,7 +332,7 @@ impl DiscountCurve {
     /// Discount factor at `years` (1 at or before zero; flat last forward rate beyond the end).
     #[must_use]
     pub fn discount(&self, years: f64) -> f64 {
-        if !(years > 0.0) {
+        if !is_positive(years) {
             return if years.is_nan() { f64::NAN } else { 1.0 };
         }
         let after = self.points.partition_point(|p| p.0 < years).min(self.points.len() - 1);

@@ -59,6 +59,16 @@ pub enum ModelError {
     },
 }
 
+/// Whether `value` is > 0; false for NaN.
+pub(crate) fn is_positive(value: f64) -> bool {
+    value > 0.0
+}
+
+/// Whether `value` is >= 0; false for NaN.
+pub(crate) fn is_non_negative(value: f64) -> bool {
+    value >= 0.0
+}
+
 /// `Ok(value)` when finite.
 pub(crate) fn finite(what: &'static str, value: f64) -> Result<f64, ModelError> {
     if value.is_finite() { Ok(value) } else { Err(ModelError::NotFinite { what, value }) }

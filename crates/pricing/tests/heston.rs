@@ -69,17 +69,17 @@ fn surface_of(model: &Heston) -> Vec<VolQuote> {
     let mut quotes = Vec::new();
     for years in [0.08, 0.16, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0f64] {
         let range = StrikeRange { low: -0.6, high: 0.6 };
-        let strip = Strip::heston(model, years, range, Accuracy::default()).unwrap();
+        let strip = Strip::heston(model, years, range, Accuracy::default()).expect("a valid strip");
         for i in -6..=6 {
             let k = f64::from(i) * 0.08 * years.sqrt();
             let mut price = [0.0];
-            strip.out_of_the_money(&[k], &mut price).unwrap();
+            strip.out_of_the_money(&[k], &mut price).expect("a valid strip");
             let right = if k >= 0.0 { Right::Call } else { Right::Put };
             let vol = onetape_pricing::bsm::implied_vol(
                 &onetape_pricing::bsm::IvInputs { price: price[0], spot: 1.0, strike: k.exp(), years, rate: 0.0, dividend_yield: 0.0 },
                 right,
             )
-            .unwrap();
+            .expect("a valid strip");
             quotes.push(VolQuote { k, years, vol, weight: 1.0 });
         }
     }

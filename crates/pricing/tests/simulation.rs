@@ -22,7 +22,7 @@ fn call(strike: f64, years: f64) -> European {
 }
 
 fn simulate<M: PathModel>(model: &M, times: &[f64], payoff: &dyn Payoff, sampling: Sampling, paths: u64) -> Estimate {
-    Simulation { model, times, payoff, control: None, sampling, seed: 11, paths }.run().unwrap()
+    Simulation { model, times, payoff, control: None, sampling, seed: 11, paths }.run().expect("a valid simulation")
 }
 
 fn assert_close(found: &Estimate, exact: f64, slack: f64) {

@@ -66,7 +66,7 @@ pub fn by_group<K: Ord + Copy>(parts: &[(K, DollarGreeks)]) -> Vec<(K, DollarGre
 }
 
 /// One series for dealer gamma.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OpenSeries {
     /// Market and contract; its spot is replaced by the spot under study.
     pub inputs: BsmInputs,
@@ -85,7 +85,7 @@ pub fn dealer_gamma(series: &[OpenSeries], spot: f64) -> Result<f64, ModelError>
     positive("spot", spot)?;
     let mut sum = 0.0;
     for s in series {
-        let inputs = BsmInputs { spot, ..s.inputs.clone() };
+        let inputs = BsmInputs { spot, ..s.inputs };
         let gamma = finite("gamma", risk(&inputs, s.right).gamma)?;
         sum += s.right.sign() * gamma * finite("open units", s.open_units)? * spot * spot * 0.01;
     }

@@ -2,7 +2,7 @@
 
 use crate::Right;
 use crate::math::normal;
-use crate::model_error::{ModelError, in_range, positive};
+use crate::model_error::{ModelError, in_range, is_non_negative, is_positive, positive};
 use crate::surface::Smile;
 
 /// Skew of one expiry; volatilities per 1.00.
@@ -74,7 +74,7 @@ pub fn strike_of_delta<S: Smile + ?Sized>(smile: &S, right: Right, delta: f64) -
         }
         inside = outside;
     }
-    if !(excess(inside) >= 0.0) || !(excess(outside) < 0.0) {
+    if !is_non_negative(excess(inside)) || !is_positive(-excess(outside)) {
         return Err(ModelError::NoConvergence { what: "strike of a delta", residual: excess(outside) });
     }
     for _ in 0..80 {

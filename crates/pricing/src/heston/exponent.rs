@@ -172,7 +172,7 @@ impl HalfShiftedExponent for Heston {
             (sin / eta, cos, 0.0)
         };
         let q = cosh + beta * sinh_over_d;
-        if !(q > 0.0) {
+        if !crate::model_error::is_positive(q) {
             return f64::INFINITY;
         }
         let loading = -level * sinh_over_d / q;

@@ -132,12 +132,13 @@ impl PowerFit {
                 (a[i][i], b[i]) = (1.0, 0.0);
                 continue;
             }
-            for r in i + 1..n {
-                let factor = a[r][i] / a[i][i];
-                for c in i..n {
-                    a[r][c] -= factor * a[i][c];
+            let (pivot, value) = (a[i], b[i]);
+            for (row, b) in a[i + 1..n].iter_mut().zip(&mut b[i + 1..n]) {
+                let factor = row[i] / pivot[i];
+                for (x, p) in row[i..n].iter_mut().zip(&pivot[i..n]) {
+                    *x -= factor * p;
                 }
-                b[r] -= factor * b[i];
+                *b -= factor * value;
             }
         }
         for i in (0..n).rev() {
@@ -273,7 +274,7 @@ pub fn american_gbm(
 fn finish(induction: Induction<'_>, discount: f64, european: f64, now: f64) -> LsmResult {
     let cash = &induction.cash;
     let centre = mean(cash);
-    let group = if cash.len() % 2 == 0 { 2 } else { 1 };
+    let group = if cash.len().is_multiple_of(2) { 2 } else { 1 };
     let squares: f64 = cash
         .chunks_exact(group)
         .map(|g| {

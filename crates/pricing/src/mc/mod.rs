@@ -15,11 +15,13 @@
 //! | [`model`] | geometric Brownian motion, Heston (QE), Merton jumps, local volatility, baskets |
 //! | [`payoff`] | European, Asian, barrier, look-back, basket |
 //! | [`lsm`] | early exercise by Longstaff & Schwartz |
+//! | [`risk`] | loss distribution of a position at a horizon |
 
 pub mod lsm;
 pub mod model;
 pub mod payoff;
 pub mod random;
+pub mod risk;
 pub mod sobol;
 
 use crate::model_error::{ModelError, positive};

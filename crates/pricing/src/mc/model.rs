@@ -123,7 +123,7 @@ impl PathModel for HestonPaths {
 /// The next variance matching `mean` and `variance`, and `ln E[exp(a v)]` of the scheme.
 fn quadratic_exponential(mean: f64, variance: f64, z: f64, a: f64) -> (f64, f64) {
     let psi = variance / (mean * mean);
-    if !(psi > 1e-14) {
+    if psi.is_nan() || psi <= 1e-14 {
         return (mean, a * mean);
     }
     if psi <= 1.5 {

@@ -44,12 +44,11 @@ impl NormalEquations {
         for i in 0..n {
             for j in 0..=i {
                 let mut sum = lower[i][j];
-                for k in 0..j {
-                    sum -= lower[i][k] * lower[j][k];
+                for (a, b) in lower[i][..j].iter().zip(&lower[j][..j]) {
+                    sum -= a * b;
                 }
                 if i == j {
-                    // Negated so that NaN is refused as well.
-                    if !(sum > 0.0) {
+                    if !crate::model_error::is_positive(sum) {
                         return None;
                     }
                     lower[i][i] = sum.sqrt();
@@ -61,8 +60,8 @@ impl NormalEquations {
         let mut step = [0.0; MAX_PARAMETERS];
         for i in 0..n {
             let mut sum = -self.gradient[i];
-            for k in 0..i {
-                sum -= lower[i][k] * step[k];
+            for (l, s) in lower[i][..i].iter().zip(&step) {
+                sum -= l * s;
             }
             step[i] = sum / lower[i][i];
         }

@@ -9,7 +9,7 @@
 
 use super::svi::RawSvi;
 use super::{Smile, VarianceJet};
-use crate::model_error::{ModelError, in_range, positive};
+use crate::model_error::{ModelError, in_range, is_non_negative, is_positive, positive};
 
 /// SVI slices in ascending time.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +96,7 @@ impl SviSurface {
         positive("T", years)?;
         let (slice, slope) = self.slice_and_slope(years);
         let (in_time, g) = (slope.jet(k).w, slice.jet(k).durrleman(k));
-        if !(in_time >= 0.0) || !(g > 0.0) {
+        if !is_non_negative(in_time) || !is_positive(g) {
             return Err(ModelError::Arbitrage { what: "local volatility", k });
         }
         Ok((in_time / g).sqrt())
@@ -126,7 +126,7 @@ pub fn local_vol_by_differences(
     let dt = 1e-4 * years;
     let in_time = (total_variance(k, years + dt) - total_variance(k, years - dt)) / (2.0 * dt);
     let g = jet.durrleman(k);
-    if !(in_time >= 0.0) || !(g > 0.0) {
+    if !is_non_negative(in_time) || !is_positive(g) {
         return Err(ModelError::Arbitrage { what: "local volatility", k });
     }
     Ok((in_time / g).sqrt())

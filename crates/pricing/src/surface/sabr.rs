@@ -11,7 +11,7 @@
 //! switch to a series.
 
 use super::svi::one_minus_square;
-use crate::model_error::{ModelError, finite, in_range, non_negative, positive};
+use crate::model_error::{ModelError, finite, in_range, is_positive, non_negative, positive};
 
 /// SABR parameters of one expiry: `dF = alpha F^beta dW`, `d alpha = nu alpha dZ`,
 /// `dW dZ = rho dt`.
@@ -134,7 +134,7 @@ impl Sabr {
                 + t * (one_beta * one_beta * level * level / 8.0
                     + 0.5 * rho * beta * nu * level
                     + (2.0 - 3.0 * rho * rho) * nu * nu / 24.0);
-            if !(slope > 0.0) {
+            if !is_positive(slope) {
                 break;
             }
             let next = (level - value / slope).max(0.1 * level);

@@ -7,7 +7,7 @@
 
 use super::svi::{NaturalSvi, one_minus_square};
 use super::{Smile, VarianceJet};
-use crate::model_error::{ModelError, in_range, positive};
+use crate::model_error::{ModelError, in_range, is_non_negative, is_positive, positive};
 
 /// The parameters shared by all expiries of an SSVI surface.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,8 +90,7 @@ impl Ssvi {
         let slice = self.slice(atm.theta)?;
         let in_time = self.variance_slope_in_theta(k, atm.theta) * atm.slope;
         let g = slice.jet(k).durrleman(k);
-        // The negated comparisons also catch NaN.
-        if !(in_time >= 0.0) || !(g > 0.0) {
+        if !is_non_negative(in_time) || !is_positive(g) {
             return Err(ModelError::Arbitrage { what: "local volatility", k });
         }
         Ok((in_time / g).sqrt())

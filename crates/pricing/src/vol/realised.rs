@@ -165,7 +165,7 @@ mod tests {
         let expected = [
             (Estimator::CloseToClose, 0.411_455_525_876_710_2),
             (Estimator::Parkinson, 0.276_611_944_317_831_2),
-            (Estimator::GarmanKlass, 0.295_242_320_045_388_0),
+            (Estimator::GarmanKlass, 0.295_242_320_045_388),
             (Estimator::RogersSatchell, 0.291_408_926_002_274_6),
             (Estimator::YangZhang, 0.313_148_605_204_145_5),
         ];

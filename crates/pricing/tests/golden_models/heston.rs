@@ -7,7 +7,7 @@ fn price(row: &Row) -> f64 {
     let model = Heston { v0: n("v0"), kappa: n("kappa"), theta: n("theta"), sigma: n("sigma"), rho: n("rho") };
     let market = Market { spot: n("S"), rate: n("r"), dividend_yield: n("q") };
     let right = if row.text("type") == "c" { Right::Call } else { Right::Put };
-    model.price(&market, n("K"), n("T"), right).unwrap()
+    model.price(&market, n("K"), n("T"), right).expect("a valid row")
 }
 
 #[test]

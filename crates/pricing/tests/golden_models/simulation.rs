@@ -53,7 +53,7 @@ fn longstaff_schwartz_table_1() {
         let market = Market { spot: n("S"), rate: n("r"), dividend_yield: 0.0 };
         let exercise = Exercise { right: Right::Put, strike: n("K"), terms: 4 };
         let dates = (n("exercises_per_year") * n("T")) as usize;
-        let settings = LsmSettings { paths: 100_000, dates, seed: 2001 };
+        let settings = LsmSettings { paths: 40_000, dates, seed: 2001 };
         let found = american_gbm(&market, n("sigma"), n("T"), &exercise, &settings).unwrap();
         let allowed = 3.0 * found.estimate.standard_error + 0.01;
         worst.see((found.estimate.mean - n("bermudan50_exact")).abs() / allowed, row.text("id"));
