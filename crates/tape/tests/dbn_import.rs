@@ -6,7 +6,7 @@
 use onetape_engine::input::Cold;
 use onetape_engine::instrument::{ExerciseStyle, InstrumentDef, InstrumentKind, Settlement};
 use onetape_engine::record::{Body, Kind};
-use onetape_tape::import::dbn::{DbnRequest, dbn_sums, import_dbn, read_dbn};
+use onetape_tape::import::dbn::{DbnRequest, dbn_sums, import_dbn, read_dbn, write_dbn};
 use onetape_tape::import::{ImportError, MemorySink};
 use onetape_tape::session::SessionReader;
 use std::collections::BTreeMap;
@@ -247,4 +247,39 @@ fn options_on_a_future_around_their_expiry() {
         .collect();
     // Globex: from 17:00 Chicago on the evening before to 16:00.
     assert_eq!(phases, [(1_767_913_200_000_000_000, 20260109), (1_767_996_000_000_000_000, 20260109)]);
+}
+
+#[test]
+fn writing_and_reading_gives_the_records_back() {
+    let Some(root) = dbn_root() else { return };
+    let bars = root.join("nautilus/historical_bars_catalog/databento");
+    let python = root.join("databento-python");
+    for (name, files, schemas) in [
+        ("es", vec![bars.join("futures_mbp-1_2024-07-01T23-58_2024-07-02T00-02.dbn.zst")], vec!["mbp-1"]),
+        ("trades", vec![python.join("XNAS.ITCH/test_data.trades.dbn.zst")], vec!["trades"]),
+        ("cmbp1", vec![root.join("dbn/test_data.cmbp-1.v3.dbn.zst")], vec!["mbp-1"]),
+        ("statistics", vec![root.join("dbn/test_data.statistics.dbn")], vec!["statistics"]),
+        ("status", vec![root.join("dbn/test_data.status.v3.dbn.zst")], vec!["status"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let import = |files: &[PathBuf], to: &str| {
+            let out = folder.path().join(to);
+            import_dbn(&DbnRequest::new(files), &out, &mut |_| {}).unwrap();
+            SessionReader::open(&out).unwrap()
+        };
+        let mut first = import(&files, "first");
+        let out = folder.path().join("dbn");
+        let written = write_dbn(&mut first, &out).unwrap();
+        let names: Vec<PathBuf> = written.files.into_keys().collect();
+        for schema in schemas {
+            assert!(names.contains(&out.join(format!("{schema}.dbn.zst"))), "{name}: {names:?}");
+        }
+        assert!(written.left_out.is_empty());
+        let mut second = import(&names, "second");
+        let records = |reader: &mut SessionReader| -> Vec<_> {
+            reader.blocks().flat_map(|block| block.unwrap().inputs).collect()
+        };
+        assert_eq!(records(&mut first), records(&mut second), "{name}");
+        assert!(write_dbn(&mut first, &out).unwrap_err().to_string().contains("exists"));
+    }
 }

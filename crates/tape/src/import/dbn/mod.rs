@@ -5,6 +5,7 @@
 //! records  what each record type becomes       define  instruments from definitions or mappings
 //! scan     first pass: instruments, order, span        merge   second pass: files by receipt time
 //! sums     counts and sums of a file, to compare with other decoders
+//! write    the way back: a session as DBN files
 //! ```
 //!
 //! # Decisions
@@ -33,8 +34,10 @@ mod merge;
 mod records;
 mod scan;
 mod sums;
+mod write;
 
 pub use sums::{DbnSums, dbn_sums};
+pub use write::{DbnWritten, write_dbn};
 
 use super::{ImportError, InputSink, OnProgress};
 use crate::session::{Finished, SessionMeta, SessionWriter};
