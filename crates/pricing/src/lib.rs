@@ -18,10 +18,14 @@
 //! from this crate's own kernels or from `libm`, and nothing is contracted into fused operations.
 #![deny(missing_docs)]
 
+pub mod american;
 pub mod bachelier;
+pub mod bermudan;
 pub mod black76;
 pub mod bsm;
+pub mod finite_difference;
 pub mod iv;
+pub mod lattice;
 pub mod math;
 mod right;
 mod simd;

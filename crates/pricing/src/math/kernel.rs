@@ -3,6 +3,8 @@
 //! Each function is a straight line of IEEE operations, so that a loop over it becomes vector code and
 //! gives the bits of the scalar call. Coefficients are minimax fits made for this crate (Remez
 //! exchange in 60-digit arithmetic); the stated approximation errors exclude rounding.
+// Coefficients are written as fitted, with more digits than a double holds.
+#![allow(clippy::excessive_precision)]
 
 /// 1.5·2⁵²: adding it to |x| < 2⁵¹ rounds x to an integer that sits in the low mantissa bits.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;

@@ -55,6 +55,20 @@ impl Row<'_> {
     /// NaN for a blank cell.
     pub(crate) fn number(&self, column: &str) -> f64 {
         let text = self.text(column);
-        if text.is_empty() { f64::NAN } else { text.parse().unwrap_or_else(|_| panic!("{column}: {text}")) }
+        if text.is_empty() {
+            return f64::NAN;
+        }
+        // "100.0-1e-7": a difference written out.
+        if let Some(at) = text
+            .rfind('-')
+            .filter(|&at| at > 0 && text[at..].parse::<f64>().is_ok() && !text[..at].ends_with('e'))
+        {
+            return text[..at].parse::<f64>().expect("a number")
+                + text[at..].parse::<f64>().expect("a number");
+        }
+        if let Some((a, b)) = text.split_once(".0-") {
+            return a.parse::<f64>().expect("a number") - b.parse::<f64>().expect("a number");
+        }
+        text.parse().unwrap_or_else(|_| panic!("{column}: {text}"))
     }
 }

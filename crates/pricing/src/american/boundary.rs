@@ -1,0 +1,460 @@
+//! The early-exercise boundary of a put, by Newton's method on Chebyshev nodes.
+//!
+//! Source: Andersen, Lake & Offengenden, *High-performance American option pricing* (Journal of
+//! Computational Finance, 2016): the systems FP-A (eq. 28–30) and FP-B (eq. 31–33) and the interpolation
+//! of ln²(B/X) in √τ (§5.2). Unlike there, the unknown is y = ln(X/B), so no lambdaial is needed
+//! inside the loop; integrals are taken in an angle (see [`super::tables`]); and the collocation
+//! equations are solved by Newton's method with the exact Jacobian, whose entries are by-products of
+//! the integrands; fixed-point iteration alone shrinks the error only by 2 to 5 a step.
+use super::linear;
+use super::tables::{LANES, Tables};
+use crate::math::kernel::{exp, ln, ln_ratio, normal_pair};
+use crate::math::normal::FRAC_1_SQRT_2PI;
+use crate::simd::{Kernel, dispatch};
+
+/// A put: the payoff that the boundary is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Put {
+    pub(super) strike: f64,
+    pub(super) years: f64,
+    pub(super) rate: f64,
+    pub(super) dividend_yield: f64,
+    pub(super) vol: f64,
+}
+
+/// Which of the two equivalent systems to solve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum System {
+    /// From the derivative of the value-matching condition; the better for r ≈ q.
+    A,
+    /// From value matching itself.
+    B,
+}
+
+/// Steps to take: Newton's on system A, then fixed-point steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    /// At least so many Newton steps, and at most so many.
+    pub(super) newton_steps: usize,
+    pub(super) newton_steps_max: usize,
+    /// A last Newton step that moves no node's ln B by more has converged.
+    pub(super) newton_settled: f64,
+    pub(super) polish_steps: usize,
+    pub(super) polish_system: System,
+}
+
+/// The least y that the interpolant gives.
+const Y_LEAST: f64 = 1e-12;
+/// Fixed-point steps in its place, for the rare boundary that Newton's method cannot find.
+const RESCUE_STEPS: usize = 40;
+
+/// Newton steps of the first guess.
+const GUESS_STEPS: usize = 5;
+
+/// Reusable buffers, and after [`Workspace::solve`] the boundary.
+#[derive(Default)]
+pub(super) struct Workspace {
+    /// y_i = ln(X/B(τ_i)) ≥ 0 at the nodes.
+    y: Vec<f64>,
+    /// ln X.
+    log_limit: f64,
+    log_strike: f64,
+    /// Per (node, point): (r − q)·lag, 1/(σ√lag), σ√lag and the factors of the integrands.
+    drift: Vec<f64>,
+    inverse_vol: Vec<f64>,
+    total_vol: Vec<f64>,
+    numerator: Vec<f64>,
+    denominator: Vec<f64>,
+    density: Vec<f64>,
+    /// Per point of one node: derivative of the integrands in ln B(u), over y(u).
+    numerator_slope: Vec<f64>,
+    denominator_slope: Vec<f64>,
+    boundary: Vec<f64>,
+    jacobian: Vec<f64>,
+    residual: Vec<f64>,
+    own_slope: Vec<f64>,
+}
+
+impl Put {
+    /// The boundary's limit at expiry, X = K min(1, r/q).
+    pub(super) fn limit(&self) -> f64 {
+        if self.dividend_yield > self.rate {
+            self.strike * (self.rate / self.dividend_yield)
+        } else {
+            self.strike
+        }
+    }
+
+    /// Boundary of the perpetual put, Merton (1973): K β/(β − 1), β the negative root.
+    fn perpetual(&self) -> f64 {
+        let variance = self.vol * self.vol;
+        let a = (self.rate - self.dividend_yield) / variance - 0.5;
+        let root = (a * a + 2.0 * self.rate / variance).max(0.0).sqrt();
+        // −a − root without cancellation: (−a − root)(−a + root) = −2r/σ².
+        let beta = if a > 0.0 { -a - root } else { -(2.0 * self.rate / variance) / (root - a) };
+        self.strike * (beta / (beta - 1.0))
+    }
+
+    /// A first guess of ln(X/B) at time τ: Bjerksund & Stensland's (1993) interpolation between the
+    /// limits, in terms of the call's boundary, which is proportional to 1/B.
+    fn guess(&self, span: f64, tau: f64) -> f64 {
+        let spread = 2.0 * self.vol * tau.sqrt();
+        let growth = (spread - (self.rate - self.dividend_yield) * tau).max(0.25 * spread);
+        let width = exp(span) - 1.0;
+        ln(1.0 + width * (1.0 - exp(-growth / width)))
+    }
+}
+
+impl Workspace {
+    /// Finds the boundary of `put` by `plan`.
+    pub(super) fn solve(&mut self, put: &Put, tables: &Tables, plan: Plan) {
+        let limit = put.limit();
+        self.log_limit = ln(limit);
+        self.log_strike = ln(put.strike);
+        self.first_guess(put, tables);
+        dispatch(Solve { workspace: self, put, tables, plan });
+    }
+
+    fn first_guess(&mut self, put: &Put, tables: &Tables) {
+        let span = ln_ratio(put.limit(), put.perpetual()).clamp(1e-8, 50.0);
+        self.y.clear();
+        self.y.extend(tables.nodes.iter().map(|x| put.guess(span, put.years * x * x)));
+    }
+
+    /// ln B at the longest time.
+    pub(super) fn log_boundary(&self) -> f64 {
+        self.log_limit - self.y[0]
+    }
+
+    /// ln X.
+    pub(super) fn log_limit(&self) -> f64 {
+        self.log_limit
+    }
+
+    /// ln(X/B) at eight points of the price integral from `at`.
+    #[inline(always)]
+    pub(super) fn price_boundary(&self, tables: &Tables, at: usize) -> [f64; LANES] {
+        interpolate(&self.y, &tables.price_interpolation, at)
+    }
+}
+
+struct Solve<'a> {
+    workspace: &'a mut Workspace,
+    put: &'a Put,
+    tables: &'a Tables,
+    plan: Plan,
+}
+
+impl Kernel for Solve<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Solve { workspace, put, tables, plan } = self;
+        workspace.prepare(put, tables, System::A);
+        workspace.quadratic_guess(put, tables);
+        let mut settled = false;
+        for step in 1..=plan.newton_steps_max {
+            for node in 0..tables.nodes.len() {
+                workspace.equation::<true, true>(put, tables, node);
+            }
+            // The error left is of the order of the last step's square.
+            settled = workspace.newton_step() <= plan.newton_settled;
+            if settled && step >= plan.newton_steps {
+                break;
+            }
+        }
+        let (system, steps) =
+            if settled { (plan.polish_system, plan.polish_steps) } else { (System::B, RESCUE_STEPS) };
+        if !settled {
+            workspace.first_guess(put, tables);
+            workspace.quadratic_guess(put, tables);
+        }
+        if system == System::B {
+            workspace.prepare(put, tables, System::B);
+        }
+        for _ in 0..steps {
+            for node in 0..tables.nodes.len() {
+                match system {
+                    System::A => workspace.equation::<true, false>(put, tables, node),
+                    System::B => workspace.equation::<false, false>(put, tables, node),
+                }
+            }
+            workspace.fixed_point_step();
+        }
+    }
+}
+
+/// √ of the interpolated y², for the points from `at`.
+#[inline(always)]
+fn interpolate(values: &[f64], columns: &[Vec<f64>], at: usize) -> [f64; LANES] {
+    let mut sum = [0.0; LANES];
+    for (value, column) in values.iter().zip(columns) {
+        let square = value * value;
+        let column: &[f64] = &column[at..at + LANES];
+        for lane in 0..LANES {
+            sum[lane] += square * column[lane];
+        }
+    }
+    let mut root = [0.0; LANES];
+    for lane in 0..LANES {
+        // Ripples of the interpolant near expiry may dip below zero.
+        let square = if sum[lane] > Y_LEAST * Y_LEAST { sum[lane] } else { Y_LEAST * Y_LEAST };
+        root[lane] = square.sqrt();
+    }
+    root
+}
+
+impl Workspace {
+    /// Constants of the integrands at every (node, point).
+    #[inline(always)]
+    fn prepare(&mut self, put: &Put, tables: &Tables, system: System) {
+        let (count, points) = (tables.nodes.len(), tables.sines.len());
+        for buffer in [
+            &mut self.drift,
+            &mut self.inverse_vol,
+            &mut self.total_vol,
+            &mut self.numerator,
+            &mut self.denominator,
+            &mut self.density,
+        ] {
+            buffer.resize(count * points, 0.0);
+        }
+        for buffer in [&mut self.numerator_slope, &mut self.denominator_slope, &mut self.boundary] {
+            buffer.resize(points, 0.0);
+        }
+        self.jacobian.resize(count * count, 0.0);
+        self.residual.resize(count, 0.0);
+        self.own_slope.resize(count, 0.0);
+        let root_years = put.years.sqrt();
+        for (i, &x) in tables.nodes.iter().enumerate() {
+            let tau = put.years * x * x;
+            let root = root_years * x;
+            for at in (0..points).step_by(LANES) {
+                let sines = &tables.sines[at..at + LANES];
+                let weights = &tables.weights[at..at + LANES];
+                let lanes = i * points + at..i * points + at + LANES;
+                let drift = &mut self.drift[lanes.clone()];
+                let inverse_vol = &mut self.inverse_vol[lanes.clone()];
+                let total_vol = &mut self.total_vol[lanes.clone()];
+                let numerator = &mut self.numerator[lanes.clone()];
+                let denominator = &mut self.denominator[lanes.clone()];
+                let density = &mut self.density[lanes];
+                for j in 0..LANES {
+                    let (sine, weight) = (sines[j], weights[j]);
+                    let lag = tau * sine * sine;
+                    let v = put.vol * root * sine;
+                    drift[j] = (put.rate - put.dividend_yield) * lag;
+                    total_vol[j] = v;
+                    inverse_vol[j] = 1.0 / v;
+                    let measure = weight * sine * tau;
+                    let smooth = FRAC_1_SQRT_2PI * weight * root / put.vol;
+                    let grown_rate = put.rate * exp(put.rate * (tau - lag));
+                    let grown_yield = put.dividend_yield * exp(put.dividend_yield * (tau - lag));
+                    denominator[j] = measure * grown_yield;
+                    density[j] = smooth * grown_yield;
+                    numerator[j] = grown_rate * if system == System::A { smooth } else { measure };
+                }
+            }
+        }
+    }
+
+    /// Improves the first guess: the quadratic approximation of Barone-Adesi &
+    /// Whaley (1987), eq. 20 for the put, by Newton steps in ln B. (Li's QD+ correction makes prices from
+    /// the guess alone ten times better, but its nodes are too rough a start for Newton's method.)
+    #[inline(always)]
+    fn quadratic_guess(&mut self, put: &Put, tables: &Tables) {
+        for at in (0..tables.nodes.len()).step_by(LANES) {
+            self.quadratic_guess_lanes(put, tables, at);
+        }
+    }
+
+    /// [`Workspace::quadratic_guess`] for the eight nodes from `at`.
+    #[inline(always)]
+    fn quadratic_guess_lanes(&mut self, put: &Put, tables: &Tables, at: usize) {
+        let Put { strike, rate, dividend_yield, vol, .. } = *put;
+        let alpha = 2.0 * rate / (vol * vol);
+        let omega = 2.0 * (rate - dividend_yield) / (vol * vol) - 1.0;
+        let count = LANES.min(tables.nodes.len() - at);
+        let (mut x, mut y) = ([1.0; LANES], [1.0; LANES]);
+        x[..count].copy_from_slice(&tables.nodes[at..at + count]);
+        y[..count].copy_from_slice(&self.y[at..at + count]);
+        let root_years = put.years.sqrt();
+        let (log_limit, log_strike) = (self.log_limit, self.log_strike);
+        for lane in 0..LANES {
+            let tau = put.years * x[lane] * x[lane];
+            let v = vol * root_years * x[lane];
+            let inverse = 1.0 / v;
+            let (spot_discount, discount) = (exp(-dividend_yield * tau), exp(-rate * tau));
+            let h = 1.0 - discount;
+            let root = (omega * omega + 4.0 * alpha / h).sqrt();
+            let lambda = -0.5 * (omega + root);
+            let start = y[lane];
+            let mut y_now = start;
+            for _ in 0..GUESS_STEPS {
+                let log_b = log_limit - y_now;
+                let b = exp(log_b);
+                let d1 = (log_b - log_strike + (rate - dividend_yield) * tau) * inverse + 0.5 * v;
+                let normal = normal_pair(-d1, v - d1);
+                let strike_leg = strike * discount * normal.n2;
+                let spot_share = spot_discount * normal.n1;
+                let density = spot_discount * FRAC_1_SQRT_2PI * normal.bell1;
+                let early = strike - b - (strike_leg - b * spot_share);
+                let value = (1.0 - spot_share) * b + lambda * early;
+                let slope = b * ((1.0 - spot_share) * (1.0 - lambda) + density * inverse);
+                let next = y_now + value / slope;
+                let next = if next < 0.5 * y_now { 0.5 * y_now } else { next };
+                y_now = if next > 2.0 * y_now { 2.0 * y_now } else { next };
+            }
+            // Close to expiry with q > r the quadratic approximation tends to K, not X; there
+            // y ≈ 0.64 σ√τ (Evans, Kuske & Keller 2002) and `start` is 2 σ√τ.
+            let floor = 0.32 * start;
+            let y_now = if y_now < floor { floor } else { y_now };
+            y[lane] = if y_now < 10.0 * start { y_now } else { start };
+        }
+        self.y[at..at + count].copy_from_slice(&y[..count]);
+    }
+
+    /// Residual ln B − ln(K e^{−(r−q)τ} N/D) at a node, and if `JACOBIAN` its row of the Jacobian in y.
+    #[inline(always)]
+    fn equation<const SYSTEM_A: bool, const JACOBIAN: bool>(
+        &mut self,
+        put: &Put,
+        tables: &Tables,
+        node: usize,
+    ) {
+        let (n_sum, d_sum) = self.integrals::<SYSTEM_A>(tables, node);
+        let x = tables.nodes[node];
+        let log_b = self.log_limit - self.y[node];
+        let carry = (put.rate - put.dividend_yield) * (put.years * x * x);
+        let v = put.vol * (put.years.sqrt() * x);
+        let d1 = (log_b - self.log_strike + carry) / v + 0.5 * v;
+        let d2 = d1 - v;
+        let normal = normal_pair(d1, d2);
+        let (phi1, phi2) = (FRAC_1_SQRT_2PI * normal.bell1 / v, FRAC_1_SQRT_2PI * normal.bell2 / v);
+        let (numerator, denominator, own_numerator, own_denominator) = if SYSTEM_A {
+            (phi2 + n_sum, phi1 + normal.n1 + d_sum, -phi2 * d2 / v, phi1 * (1.0 - d1 / v))
+        } else {
+            (normal.n2 + n_sum, normal.n1 + d_sum, phi2, phi1)
+        };
+        let (per_n, per_d) = (1.0 / numerator, 1.0 / denominator);
+        self.residual[node] = log_b - self.log_strike + carry - ln_ratio(numerator, denominator);
+
+        self.own_slope[node] = own_numerator * per_n - own_denominator * per_d;
+        if JACOBIAN {
+            self.jacobian_row(tables, node, per_n, per_d);
+        }
+    }
+
+    /// The row of the Jacobian in y, from the slopes that [`Workspace::integrals`] left.
+    #[inline(always)]
+    fn jacobian_row(&mut self, tables: &Tables, node: usize, per_n: f64, per_d: f64) {
+        let points = tables.sines.len();
+        // Moving ln B(τ) by one unit moves d of every point by 1/v; moving ln B(u) does the opposite.
+        let mut direct = [0.0; LANES];
+        for at in (0..points).step_by(LANES) {
+            let slope_n = &mut self.numerator_slope[at..at + LANES];
+            let slope_d = &self.denominator_slope[at..at + LANES];
+            let boundary = &self.boundary[at..at + LANES];
+            for lane in 0..LANES {
+                let slope = slope_n[lane] * per_n - slope_d[lane] * per_d;
+                direct[lane] += slope;
+                // Where the interpolant of y² was cut off it does not move.
+                slope_n[lane] = if boundary[lane] > Y_LEAST { slope / boundary[lane] } else { 0.0 };
+            }
+        }
+        let direct: f64 = direct.iter().sum();
+        let own = self.own_slope[node] + direct;
+        let count = tables.nodes.len();
+        for k in 0..count {
+            let column = &tables.interpolation[k][node * points..(node + 1) * points];
+            let mut sum = [0.0; LANES];
+            for (slopes, factors) in self.numerator_slope.chunks_exact(LANES).zip(column.chunks_exact(LANES))
+            {
+                for lane in 0..LANES {
+                    sum[lane] += slopes[lane] * factors[lane];
+                }
+            }
+            let through: f64 = sum.iter().sum();
+            let diagonal = if k == node { own - 1.0 } else { 0.0 };
+            self.jacobian[node * count + k] = diagonal - self.y[k] * through;
+        }
+    }
+
+    /// The two integrals at a node; fills `boundary` with y(u) and the slopes with the derivatives of
+    /// the integrands in ln B(τ).
+    #[inline(always)]
+    fn integrals<const SYSTEM_A: bool>(&mut self, tables: &Tables, node: usize) -> (f64, f64) {
+        let points = tables.sines.len();
+        let y = self.y[node];
+        let (mut numerator, mut denominator) = ([0.0; LANES], [0.0; LANES]);
+        for at in (0..points).step_by(LANES) {
+            let from = node * points + at;
+            let boundary = interpolate(&self.y, &tables.interpolation, from);
+            let lanes = from..from + LANES;
+            let drift = &self.drift[lanes.clone()];
+            let inverse_vol = &self.inverse_vol[lanes.clone()];
+            let total_vol = &self.total_vol[lanes.clone()];
+            let a = &self.numerator[lanes.clone()];
+            let b = &self.denominator[lanes.clone()];
+            let c = &self.density[lanes];
+            let slope_n = &mut self.numerator_slope[at..at + LANES];
+            let slope_d = &mut self.denominator_slope[at..at + LANES];
+            for lane in 0..LANES {
+                let inverse = inverse_vol[lane];
+                let centre = (boundary[lane] - y + drift[lane]) * inverse;
+                let half = 0.5 * total_vol[lane];
+                let (d1, d2) = (centre + half, centre - half);
+                let normal = normal_pair(d1, d2);
+                let (phi1, phi2) = (FRAC_1_SQRT_2PI * normal.bell1, FRAC_1_SQRT_2PI * normal.bell2);
+                if SYSTEM_A {
+                    // `a` and `c` carry the density's factor 1/√2π themselves.
+                    let n = a[lane] * normal.bell2;
+                    let d = c[lane] * normal.bell1;
+                    numerator[lane] += n;
+                    denominator[lane] += b[lane] * normal.n1 + d;
+                    slope_n[lane] = -d2 * n * inverse;
+                    slope_d[lane] = (b[lane] * phi1 - d1 * d) * inverse;
+                } else {
+                    numerator[lane] += a[lane] * normal.n2;
+                    denominator[lane] += b[lane] * normal.n1;
+                    slope_n[lane] = a[lane] * phi2 * inverse;
+                    slope_d[lane] = b[lane] * phi1 * inverse;
+                }
+            }
+            self.boundary[at..at + LANES].copy_from_slice(&boundary);
+        }
+        (numerator.iter().sum(), denominator.iter().sum())
+    }
+
+    /// Solves residual + J·Δ = 0 for the move of y and takes it; the largest move of ln B, or ∞ if
+    /// the system is singular.
+    #[inline(always)]
+    fn newton_step(&mut self) -> f64 {
+        if !linear::solve(&mut self.jacobian, &mut self.residual) {
+            return f64::INFINITY;
+        }
+        let mut moved = 0.0_f64;
+        for (y, step) in self.y.iter_mut().zip(&self.residual) {
+            if !step.is_finite() {
+                return f64::INFINITY;
+            }
+            // A first guess may be far off: y stays positive and of its order.
+            let next = (*y - step).clamp(0.25 * *y, 4.0 * *y);
+            moved = moved.max((next - *y).abs());
+            *y = next;
+        }
+        moved
+    }
+
+    /// The Jacobi–Newton step of the paper's §5.3: every node on its own, with the slope of the
+    /// European terms. Slower than Newton's method, but it smooths what the Jacobian's noise at the
+    /// shortest nodes leaves.
+    #[inline(always)]
+    fn fixed_point_step(&mut self) {
+        for ((y, residual), slope) in self.y.iter_mut().zip(&self.residual).zip(&self.own_slope) {
+            let step = residual / (slope - 1.0);
+            if step.is_finite() {
+                *y = (*y - step).clamp(0.25 * *y, 4.0 * *y);
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! American options on an underlying with a continuous yield.
+//!
+//! [`price`], [`greeks`] and [`implied_vol`] use the spectral collocation of Andersen, Lake & Offengenden
+//! (2016): the exercise boundary is solved on a few Chebyshev nodes, then the early-exercise premium is
+//! one integral (Kim 1990, eq. 12). Calls are puts with spot and strike, rate and yield exchanged
+//! (McDonald & Schroder 1998). A [`Pricer`] keeps its buffers between options.
+//!
+//! Regimes of a put (a call with r and q exchanged): r ≥ 0 has one boundary; r < 0 ≤ q, r ≤ q < 0 and
+//! r = 0 ≤ q are never exercised early, so the price is European; q < r < 0 has two boundaries (exercise
+//! pays only between them) and is priced by [`crate::finite_difference`], to about 1e-4.
+//!
+//! Without volatility the price is the best of the certain exercise dates. NaN, infinite or negative
+//! inputs give NaN (rates may be negative).
+pub mod approximations;
+mod boundary;
+mod linear;
+mod premium;
+mod pricer;
+pub(crate) mod tables;
+
+pub use pricer::{AmericanGreeks, Pricer, Scheme, greeks, implied_vol, price};

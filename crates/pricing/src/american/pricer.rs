@@ -1,0 +1,306 @@
+//! Prices, sensitivities and implied volatilities from the collocated boundary.
+use super::boundary::{Plan, Put, System, Workspace};
+use super::premium::premium;
+use super::tables::Tables;
+use crate::bsm::{self, BsmInputs, IvInputs};
+use crate::finite_difference;
+use crate::iv::{self, IvError};
+use crate::math::kernel::{exp, ln};
+use crate::{Right, american::approximations};
+use std::sync::OnceLock;
+
+/// How much work to spend on a price. Errors are the largest on the one-boundary golden rows with a
+/// reference good to 1e-10 (spot 100); times and conditions are in `docs/pricing.md`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    /// Error below 1e-5: 16 nodes, 3 Newton steps. For live chains.
+    Fast,
+    /// Error below 1e-9: 28 nodes, 4 Newton and 4 fixed-point steps. For marks and risk.
+    #[default]
+    Accurate,
+    /// Error about 1e-10: 30 nodes, 4 Newton and 24 fixed-point steps. For reference values.
+    High,
+}
+
+impl Scheme {
+    fn plan(self) -> Plan {
+        let (newton_steps, newton_settled, polish_steps, polish_system) = match self {
+            Scheme::Fast => (3, 3e-3, 0, System::A),
+            Scheme::Accurate => (4, 1e-5, 4, System::A),
+            Scheme::High => (4, 1e-6, 24, System::B),
+        };
+        Plan { newton_steps, newton_steps_max: newton_steps + 5, newton_settled, polish_steps, polish_system }
+    }
+
+    fn tables(self) -> &'static Tables {
+        static TABLES: [OnceLock<Tables>; 3] = [const { OnceLock::new() }; 3];
+        TABLES[self as usize].get_or_init(|| match self {
+            Scheme::Fast => Tables::new(16, 8, 24),
+            Scheme::Accurate => Tables::new(28, 24, 40),
+            Scheme::High => Tables::new(30, 32, 96),
+        })
+    }
+}
+
+/// Price and sensitivities of an American option; units as in [`crate::bsm::Greeks`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AmericanGreeks {
+    /// Present value.
+    pub price: f64,
+    /// ∂V/∂S.
+    pub delta: f64,
+    /// ∂²V/∂S².
+    pub gamma: f64,
+    /// ∂V/∂σ per 1.00.
+    pub vega: f64,
+    /// ∂V/∂t per year.
+    pub theta: f64,
+    /// ∂V/∂r per 1.00.
+    pub rho: f64,
+    /// ∂V/∂q per 1.00.
+    pub phi: f64,
+}
+
+/// Present value of an American option.
+///
+/// ```
+/// use onetape_pricing::{Right, american::{self, Scheme}, bsm::BsmInputs};
+/// let inputs = BsmInputs { spot: 100.0, strike: 100.0, years: 1.0, rate: 0.05, dividend_yield: 0.05, vol: 0.25 };
+/// let put = american::price(&inputs, Right::Put, Scheme::Accurate);
+/// // Andersen, Lake & Offengenden (2016), table 2: premium 0.106952702747.
+/// let premium = put - onetape_pricing::bsm::price(&inputs, Right::Put);
+/// assert!((premium - 0.106952702747).abs() < 1e-9);
+/// ```
+#[must_use]
+pub fn price(inputs: &BsmInputs, right: Right, scheme: Scheme) -> f64 {
+    Pricer::new(scheme).price(inputs, right)
+}
+
+/// Price and sensitivities; see [`Pricer::greeks`].
+#[must_use]
+pub fn greeks(inputs: &BsmInputs, right: Right, scheme: Scheme) -> AmericanGreeks {
+    Pricer::new(scheme).greeks(inputs, right)
+}
+
+/// Implied volatility; see [`Pricer::implied_vol`].
+///
+/// # Errors
+/// As [`Pricer::implied_vol`].
+pub fn implied_vol(inputs: &IvInputs, right: Right, scheme: Scheme) -> Result<f64, IvError> {
+    Pricer::new(scheme).implied_vol(inputs, right)
+}
+
+/// A scheme with its buffers: pricing does not allocate after the first option.
+pub struct Pricer {
+    scheme: Scheme,
+    tables: &'static Tables,
+    workspace: Workspace,
+}
+
+/// What decides a price.
+enum Case {
+    Invalid,
+    /// Value and delta: so little volatility that the best certain exercise date decides.
+    Certain(f64, f64),
+    European,
+    OneBoundary,
+    TwoBoundaries,
+}
+
+impl Pricer {
+    /// A pricer for one scheme; its tables are computed once per process.
+    #[must_use]
+    pub fn new(scheme: Scheme) -> Self {
+        Self { scheme, tables: scheme.tables(), workspace: Workspace::default() }
+    }
+
+    /// Present value.
+    #[must_use]
+    pub fn price(&mut self, inputs: &BsmInputs, right: Right) -> f64 {
+        match case(inputs, right) {
+            Case::Invalid => f64::NAN,
+            Case::Certain(value, _) => value,
+            Case::European => bsm::price(inputs, right),
+            Case::TwoBoundaries => finite_difference::american_price(inputs, right),
+            Case::OneBoundary => self.collocated(inputs, right).0,
+        }
+    }
+
+    /// Price and sensitivities. Delta and gamma are exact derivatives of the price formula, theta follows
+    /// from the Black–Scholes equation, vega, rho and phi are central differences. In the exercise
+    /// region delta is ±1 and the rest zero.
+    #[must_use]
+    pub fn greeks(&mut self, inputs: &BsmInputs, right: Right) -> AmericanGreeks {
+        let (price, delta, gamma) = match case(inputs, right) {
+            Case::Invalid => (f64::NAN, f64::NAN, f64::NAN),
+            Case::Certain(value, delta) => (value, delta, 0.0),
+            Case::European => {
+                let g = bsm::greeks(inputs, right);
+                let bsm::Greeks { price, delta, gamma, vega, theta, rho, phi, .. } = g;
+                return AmericanGreeks { price, delta, gamma, vega, theta, rho, phi };
+            }
+            Case::OneBoundary => self.collocated(inputs, right),
+            Case::TwoBoundaries => {
+                let h = 1e-2 * inputs.spot;
+                let at = |spot: f64| finite_difference::american_price(&BsmInputs { spot, ..*inputs }, right);
+                let (up, middle, down) = (at(inputs.spot + h), at(inputs.spot), at(inputs.spot - h));
+                (middle, (up - down) / (2.0 * h), (up - 2.0 * middle + down) / (h * h))
+            }
+        };
+        if price == right.intrinsic(inputs.spot, inputs.strike) && gamma == 0.0 {
+            return AmericanGreeks { price, delta, ..Default::default() };
+        }
+        let BsmInputs { spot, rate, dividend_yield, vol, .. } = *inputs;
+        let (vol_step, rate_step) = (1e-4_f64.min(0.5 * vol), 1e-4);
+        let mut slope = |up: BsmInputs, down: BsmInputs, step: f64| {
+            (self.price(&up, right) - self.price(&down, right)) / (2.0 * step)
+        };
+        let at = |dr: f64, dq: f64, dv: f64| BsmInputs {
+            rate: rate + dr,
+            dividend_yield: dividend_yield + dq,
+            vol: vol + dv,
+            ..*inputs
+        };
+        AmericanGreeks {
+            price,
+            delta,
+            gamma,
+            vega: slope(at(0.0, 0.0, vol_step), at(0.0, 0.0, -vol_step), vol_step),
+            theta: rate * price
+                - (rate - dividend_yield) * spot * delta
+                - 0.5 * vol * vol * spot * spot * gamma,
+            rho: slope(at(rate_step, 0.0, 0.0), at(-rate_step, 0.0, 0.0), rate_step),
+            phi: slope(at(0.0, rate_step, 0.0), at(0.0, -rate_step, 0.0), rate_step),
+        }
+    }
+
+    /// The volatility at which [`Pricer::price`] gives `inputs.price`, to about the scheme's error divided
+    /// by vega. Secant steps on ln price inside a bracket.
+    ///
+    /// # Errors
+    /// [`IvError`] if an input is not finite or positive, or if the price does not exceed the value
+    /// without volatility or is not below the value at infinite volatility.
+    pub fn implied_vol(&mut self, inputs: &IvInputs, right: Right) -> Result<f64, IvError> {
+        let IvInputs { price: target, spot, strike, years, rate, dividend_yield } = *inputs;
+        iv::finite("price", target)?;
+        iv::positive("spot", spot)?;
+        iv::positive("strike", strike)?;
+        iv::positive("years", years)?;
+        iv::finite("rate", rate)?;
+        iv::finite("dividend_yield", dividend_yield)?;
+        let at = |vol: f64| BsmInputs { spot, strike, years, rate, dividend_yield, vol };
+        let minimum = self.price(&at(0.0), right);
+        if target <= minimum * (1.0 + 4.0 * f64::EPSILON) || target <= 0.0 {
+            return Err(IvError::NoTimeValue { price: target, minimum });
+        }
+        let (mut low, mut high) = (1e-4, 0.5);
+        if self.price(&at(low), right) >= target {
+            return Ok(low);
+        }
+        let mut high_value = self.price(&at(high), right);
+        while high_value < target {
+            high *= 2.0;
+            if high > 40.0 {
+                return Err(IvError::AboveMaximum { price: target, maximum: high_value });
+            }
+            (low, high_value) = (0.5 * high, self.price(&at(high), right));
+        }
+        // Newton steps with the European vega, which is close to the American one wherever time value
+        // remains; bisection where they leave the bracket.
+        let mut vol = bsm::implied_vol(inputs, right).unwrap_or(0.5 * (low + high)).clamp(low, high);
+        for _ in 0..60 {
+            let value = self.price(&at(vol), right);
+            if value < target {
+                low = vol;
+            } else {
+                high = vol;
+            }
+            let h = 1e-4 * vol;
+            let vega = (self.price(&at(vol + h), right) - value) / h;
+            let newton = vol + (target - value) / vega;
+            let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
+            let settled = (next - vol).abs() <= 1e-13 * vol || high - low <= 1e-15 * high;
+            vol = next;
+            if settled {
+                break;
+            }
+        }
+        Ok(vol)
+    }
+
+    /// Value, delta and gamma where there is one boundary.
+    fn collocated(&mut self, inputs: &BsmInputs, right: Right) -> (f64, f64, f64) {
+        let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
+        let (put_spot, put) = match right {
+            Right::Put => (spot, Put { strike, years, rate, dividend_yield, vol }),
+            Right::Call => {
+                (strike, Put { strike: spot, years, rate: dividend_yield, dividend_yield: rate, vol })
+            }
+        };
+        let intrinsic = right.intrinsic(spot, strike);
+        let exercised = (intrinsic, right.sign(), 0.0);
+        self.workspace.solve(&put, self.tables, self.scheme.plan());
+        let log_spot = ln(put_spot);
+        // A boundary that is not a number is beyond what doubles resolve: the European value stands in.
+        if log_spot <= self.workspace.log_boundary() {
+            return exercised;
+        }
+        let extra = premium(&self.workspace, self.tables, &put, put_spot, log_spot);
+        let european = bsm::greeks(inputs, right);
+        if !extra.value.is_finite() {
+            return (approximations::floor(european.price, intrinsic), european.delta, european.gamma);
+        }
+        let value = european.price + extra.value.max(0.0);
+        if value <= intrinsic {
+            return exercised;
+        }
+        let (delta, gamma) = match right {
+            Right::Put => (extra.delta, extra.gamma),
+            // Homogeneity of degree one in spot and strike.
+            Right::Call => {
+                let scale = strike / spot;
+                ((extra.value - strike * extra.delta) / spot, scale * scale * extra.gamma)
+            }
+        };
+        (value, european.delta + delta, european.gamma + gamma)
+    }
+}
+
+fn case(inputs: &BsmInputs, right: Right) -> Case {
+    let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
+    let finite = [spot, strike, years, rate, dividend_yield, vol].iter().all(|x| x.is_finite());
+    if !finite || spot < 0.0 || strike < 0.0 || years < 0.0 || vol < 0.0 {
+        return Case::Invalid;
+    }
+    let total_vol = vol * years.sqrt();
+    if total_vol < 1e-5 || spot == 0.0 || strike == 0.0 {
+        let best = certain(inputs, right);
+        let held = bsm::risk(inputs, right);
+        return if best.0 >= held.price { Case::Certain(best.0, best.1) } else { Case::European };
+    }
+    let (r, q) = if right == Right::Put { (rate, dividend_yield) } else { (dividend_yield, rate) };
+    if r > 0.0 || (r == 0.0 && q < 0.0) {
+        Case::OneBoundary
+    } else if q < r {
+        Case::TwoBoundaries
+    } else {
+        Case::European
+    }
+}
+
+/// Value and delta without volatility: the best of exercising now, at the end, or where the certain payoff
+/// peaks.
+fn certain(inputs: &BsmInputs, right: Right) -> (f64, f64) {
+    let BsmInputs { spot, strike, years, rate, dividend_yield, .. } = *inputs;
+    let peak = ln(dividend_yield * spot / (rate * strike)) / (dividend_yield - rate);
+    let peak = if peak > 0.0 && peak < years { peak } else { 0.0 };
+    let mut best = (0.0, 0.0);
+    for date in [0.0, peak, years] {
+        let discount = exp(-dividend_yield * date);
+        let value = right.sign() * (spot * discount - strike * exp(-rate * date));
+        if value > best.0 {
+            best = (value, right.sign() * discount);
+        }
+    }
+    best
+}

@@ -1,0 +1,151 @@
+//! Binomial and trinomial trees, as the textbooks give them.
+//!
+//! - [`Lattice::CoxRossRubinstein`]: Cox, Ross & Rubinstein (1979): u = e^{σ√Δt}, d = 1/u, p from the forward.
+//! - [`Lattice::LeisenReimer`]: Leisen & Reimer (1996) with the Peizer–Pratt inversion 2, odd steps (an
+//!   even number is raised by one); its European error is of second order.
+//! - [`Lattice::Trinomial`]: Boyle (1988) with u = e^{σ√(2Δt)}, in Haug's (2007, §7.4) probabilities.
+use crate::Right;
+use crate::bsm::BsmInputs;
+use crate::finite_difference::Exercise;
+use crate::math::kernel::{exp, ln};
+
+/// Which tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lattice {
+    /// Cox, Ross & Rubinstein.
+    CoxRossRubinstein,
+    /// Leisen & Reimer.
+    LeisenReimer,
+    /// Boyle.
+    Trinomial,
+}
+
+/// Present value on a tree of `steps` steps (at least one). NaN for inadmissible inputs, for σ√T = 0, and
+/// where a binomial probability leaves [0, 1] (too few steps for the drift).
+#[must_use]
+pub fn price(inputs: &BsmInputs, right: Right, exercise: Exercise, lattice: Lattice, steps: usize) -> f64 {
+    let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
+    let positive = [spot, strike, years, vol].iter().all(|x| *x > 0.0 && x.is_finite());
+    if !positive || !rate.is_finite() || !dividend_yield.is_finite() || steps == 0 {
+        return f64::NAN;
+    }
+    let american = exercise == Exercise::American;
+    match lattice {
+        Lattice::CoxRossRubinstein => {
+            let dt = years / steps as f64;
+            let log_up = vol * dt.sqrt();
+            let growth = exp((rate - dividend_yield) * dt);
+            let (up, down) = (exp(log_up), exp(-log_up));
+            binomial(
+                inputs,
+                right,
+                american,
+                steps,
+                &Binomial { log_up, log_down: -log_up, probability: (growth - down) / (up - down) },
+            )
+        }
+        Lattice::LeisenReimer => {
+            let steps = steps | 1;
+            binomial(inputs, right, american, steps, &leisen_reimer(inputs, steps))
+        }
+        Lattice::Trinomial => trinomial(inputs, right, american, steps),
+    }
+}
+
+struct Binomial {
+    log_up: f64,
+    log_down: f64,
+    probability: f64,
+}
+
+fn leisen_reimer(inputs: &BsmInputs, steps: usize) -> Binomial {
+    let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
+    let n = steps as f64;
+    let v = vol * years.sqrt();
+    let d1 = (ln(spot / strike) + (rate - dividend_yield) * years) / v + 0.5 * v;
+    let invert = |z: f64| {
+        let scaled = z / (n + 1.0 / 3.0 + 0.1 / (n + 1.0));
+        let root = (1.0 - exp(-scaled * scaled * (n + 1.0 / 6.0))).sqrt();
+        0.5 + if z < 0.0 { -0.5 * root } else { 0.5 * root }
+    };
+    let (p, p_share) = (invert(d1 - v), invert(d1));
+    let growth = (rate - dividend_yield) * years / n;
+    Binomial {
+        log_up: growth + ln(p_share / p),
+        log_down: growth + ln((1.0 - p_share) / (1.0 - p)),
+        probability: p,
+    }
+}
+
+fn binomial(inputs: &BsmInputs, right: Right, american: bool, steps: usize, tree: &Binomial) -> f64 {
+    let Binomial { log_up, log_down, probability } = *tree;
+    if !(0.0..=1.0).contains(&probability) {
+        return f64::NAN;
+    }
+    let discount = exp(-inputs.rate * inputs.years / steps as f64);
+    let (up, down) = (discount * probability, discount * (1.0 - probability));
+    let spot =
+        |step: usize, ups: usize| inputs.spot * exp(ups as f64 * log_up + (step - ups) as f64 * log_down);
+    let mut values: Vec<f64> = (0..=steps).map(|i| right.intrinsic(spot(steps, i), inputs.strike)).collect();
+    // One exponential a level: neighbouring nodes differ by the factor u/d.
+    let ratio = exp(log_up - log_down);
+    for step in (0..steps).rev() {
+        let mut here = spot(step, 0);
+        for i in 0..=step {
+            let held = up * values[i + 1] + down * values[i];
+            values[i] = if american { held.max(right.intrinsic(here, inputs.strike)) } else { held };
+            here *= ratio;
+        }
+    }
+    values[0]
+}
+
+fn trinomial(inputs: &BsmInputs, right: Right, american: bool, steps: usize) -> f64 {
+    let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
+    let dt = years / steps as f64;
+    let log_up = vol * (2.0 * dt).sqrt();
+    let (half_up, half_down) = (exp(0.5 * log_up), exp(-0.5 * log_up));
+    let half_growth = exp(0.5 * (rate - dividend_yield) * dt);
+    let root_up = (half_growth - half_down) / (half_up - half_down);
+    let root_down = (half_up - half_growth) / (half_up - half_down);
+    let discount = exp(-rate * dt);
+    let (up, down) = (discount * root_up * root_up, discount * root_down * root_down);
+    let middle = discount * (1.0 - root_up * root_up - root_down * root_down);
+    if [up, middle, down].iter().any(|p| !p.is_finite()) {
+        return f64::NAN;
+    }
+    let at = |level: i64| spot * exp(level as f64 * log_up);
+    let n = steps as i64;
+    let spots: Vec<f64> = (-n..=n).map(at).collect();
+    let mut values: Vec<f64> = spots.iter().map(|s| right.intrinsic(*s, strike)).collect();
+    for step in (0..steps).rev() {
+        for i in 0..=2 * step {
+            let held = down * values[i] + middle * values[i + 1] + up * values[i + 2];
+            let now = right.intrinsic(spots[steps - step + i], strike);
+            values[i] = if american { held.max(now) } else { held };
+        }
+    }
+    values[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hull_american_put() {
+        // Hull, Options, Futures and Other Derivatives: S = K = 50, r = 10 %, σ = 40 %, 5 months.
+        let inputs = BsmInputs {
+            spot: 50.0,
+            strike: 50.0,
+            years: 5.0 / 12.0,
+            rate: 0.1,
+            dividend_yield: 0.0,
+            vol: 0.4,
+        };
+        for (steps, expected) in [(5, 4.49), (30, 4.263), (50, 4.272), (100, 4.278)] {
+            let value = price(&inputs, Right::Put, Exercise::American, Lattice::CoxRossRubinstein, steps);
+            assert!((value - expected).abs() < 2e-3, "{steps}: {value}");
+        }
+    }
+}
