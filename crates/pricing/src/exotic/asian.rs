@@ -42,7 +42,7 @@ pub fn arithmetic_call(
     non_negative("strike", strike)?;
     positive("T", years)?;
     positive("volatility", vol)?;
-    positive("grid", grid.space.min(grid.time) as f64)?;
+    crate::model_error::in_range("grid intervals and steps", grid.space.min(grid.time) as f64, "at least 8", |n| n >= 8.0)?;
     // With a yield: e^{-qT} times the price at the rate r - q.
     let rate = market.rate - market.dividend_yield;
     let weight = |left: f64| {

@@ -157,9 +157,13 @@ impl<M: PathModel + ?Sized> Simulation<'_, M> {
         if self.sampling == Sampling::Sobol { blocks.div_ceil(SOBOL_REPLICATES) * SOBOL_REPLICATES } else { blocks }
     }
 
-    /// The sums of one block; depends on (self, block) only.
+    /// The sums of one block; depends on (self, block) only. Empty when the simulation is
+    /// not valid, which [`Simulation::estimate`] reports.
     #[must_use]
     pub fn block(&self, block: u64) -> Sums {
+        if self.validate().is_err() {
+            return Sums::default();
+        }
         match self.sampling {
             Sampling::Independent | Sampling::Antithetic => self.random_block(block),
             Sampling::Sobol => self.sobol_block(block),

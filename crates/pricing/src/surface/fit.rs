@@ -251,8 +251,9 @@ fn linear_fit(quotes: &[SmileQuote], years: f64, m: f64, sigma: f64) -> Option<(
         equations.add(-weight * q.vol * q.vol * years, &row);
     }
     let x = equations.step(3, 1e-12)?;
-    let c = x[2].clamp(1e-6, 1.99 * sigma);
-    let d = x[1].clamp(-0.98 * c, 0.98 * c);
+    // min and max, not clamp: they accept any number and drop NaN.
+    let c = x[2].max(1e-3 * sigma).min(1.99 * sigma);
+    let d = x[1].max(-0.98 * c).min(0.98 * c);
     let (b, rho) = (c / sigma, d / c);
     let a = x[0].max(1e-8 - b * sigma * one_minus_square(rho).sqrt());
     let slice = RawSvi { a, b, rho, m, sigma };
@@ -296,6 +297,9 @@ pub fn without_butterfly(slice: &RawSvi, years: f64, range: (f64, f64)) -> Optio
     let wings = slice.jump_wings(years).ok()?;
     let root = (wings.v * years).sqrt();
     let cap = (1.9 / root).min(0.99);
+    if cap.is_nan() || cap < 0.01 {
+        return None;
+    }
     // An increasing skew that outruns the put wing has no free neighbour with this psi.
     let p = wings.p.clamp(1e-3, cap).max(-2.0 * wings.psi + 1e-3).min(cap);
     let c = (p + 2.0 * wings.psi).clamp(1e-3, cap);
