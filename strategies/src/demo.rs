@@ -195,6 +195,12 @@ impl Demo {
 
     /// Tells what changed since `before`.
     fn tell(&mut self, ctx: &mut Ctx<'_>, before: Stage) {
+        if let Some(cash) = self.position.salvaged.take() {
+            let result = self.position.result();
+            let text =
+                format!("{} Leftover wings sold for {cash}: the condor made {result}", clock::stamp(ctx));
+            ctx.note(text);
+        }
         if self.position.stage == before {
             return;
         }

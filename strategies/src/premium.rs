@@ -11,7 +11,8 @@
 //!   what was filled is closed.
 //! - Whatever happens, it is closed at its deadline.
 //! - An exit never gives up a short. Long legs that nobody bids for, or whose bids did not suffice for
-//!   20 advances, are left to expire.
+//!   20 advances, are left over; those that are bid for at the deadline are offered once more, the
+//!   rest expires.
 
 use crate::params::{self, param};
 use crate::walk::Walk;
@@ -88,6 +89,9 @@ pub(crate) struct ShortPremium {
     pub(crate) fees: Money,
     /// Whether an order was refused.
     pub(crate) is_refused: bool,
+    /// Cash of leftovers sold at the deadline, until its owner takes it.
+    pub(crate) salvaged: Option<Money>,
+    leftover: Vec<(InstrumentIx, Qty)>,
     legs: Vec<(InstrumentIx, Qty)>,
     walk: Option<Walk>,
     loss_since: Option<Nanos>,
@@ -146,6 +150,8 @@ impl ShortPremium {
             exit_cash: Money::ZERO,
             fees: Money::ZERO,
             is_refused: false,
+            salvaged: None,
+            leftover: Vec::new(),
             legs: Vec::new(),
             walk: None,
             loss_since: None,
@@ -264,15 +270,26 @@ impl ShortPremium {
             match self.stage {
                 Stage::Holding => self.judge(ctx, rules),
                 Stage::Entering if ctx.now() >= self.deadline => self.exit(ctx, ExitReason::Time, rules),
+                Stage::Closed(_) if ctx.now() >= self.deadline => self.salvage(ctx, rules),
                 _ => {}
             }
         }
     }
 
-    fn step(&mut self, ctx: &mut Ctx<'_>, rules: &Rules) {
-        if !matches!(self.stage, Stage::Entering | Stage::Exiting(_)) {
-            return;
+    /// Offers leftovers that are bid for.
+    fn salvage(&mut self, ctx: &mut Ctx<'_>, rules: &Rules) {
+        let now = ctx.now();
+        let has_bid =
+            |leg: &(InstrumentIx, Qty)| ctx.top(leg.0).is_some_and(|top| top.live_bid(now).is_some());
+        let wanted: Vec<(InstrumentIx, Qty)> =
+            std::mem::take(&mut self.leftover).into_iter().filter(has_bid).collect();
+        if !wanted.is_empty() && self.walk.is_none() {
+            self.walk = Some(Walk::start(ctx, &wanted, self.group + 1, rules.steps, rules.steps));
+            self.next_step(ctx, rules);
         }
+    }
+
+    fn step(&mut self, ctx: &mut Ctx<'_>, rules: &Rules) {
         if let Some(walk) = &mut self.walk {
             walk.advance(ctx);
             if self.stage == Stage::Entering && walk.waited() > PATIENCE {
@@ -283,7 +300,7 @@ impl ShortPremium {
             }
         }
         self.settle(ctx, rules);
-        if matches!(self.stage, Stage::Entering | Stage::Exiting(_)) {
+        if self.walk.is_some() {
             self.next_step(ctx, rules);
         }
     }
@@ -325,7 +342,12 @@ impl ShortPremium {
             }
             Stage::Exiting(reason) => {
                 self.exit_cash += walk.cash();
+                self.leftover = walk.left().filter(|leg| leg.1.0 < 0).collect();
                 self.stage = Stage::Closed(reason);
+            }
+            Stage::Closed(_) if walk.cash() != Money::ZERO => {
+                self.exit_cash += walk.cash();
+                self.salvaged = Some(walk.cash());
             }
             Stage::Idle | Stage::Holding | Stage::Closed(_) => {}
         }

@@ -99,17 +99,23 @@ impl SecuredPut {
 
     /// Forwards a fill.
     pub(crate) fn on_fill(&mut self, ctx: &mut Ctx<'_>, fill: &FillReport) {
+        self.count_shares(ctx);
         if self.walk.as_mut().is_some_and(|walk| walk.on_fill(ctx, fill)) {
             self.settle(ctx);
         }
     }
 
+    /// Remembers the shares held, so that those an assignment brings can be told apart.
+    fn count_shares(&mut self, ctx: &Ctx<'_>) {
+        self.shares_before = self.underlying.map_or(Qty::ZERO, |underlying| ctx.position(underlying));
+    }
+
     fn settle(&mut self, ctx: &mut Ctx<'_>) {
         let Some(walk) = self.walk.take_if(|walk| walk.is_over()) else { return };
-        let (Some(series), Some(underlying)) = (self.series, self.underlying) else { return };
+        let Some(series) = self.series else { return };
         self.sold = walk.legs.iter().fold(Qty::ZERO, |sum, leg| sum + leg.filled.neg());
         self.premium = walk.cash();
-        self.shares_before = ctx.position(underlying);
+        self.count_shares(ctx);
         let at = clock::stamp(ctx);
         if self.sold == Qty::ZERO {
             let why = if walk.is_refused { "the order was refused" } else { "not filled" };
@@ -129,7 +135,7 @@ impl SecuredPut {
     pub(crate) fn on_expiry(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx) {
         let (Some(series), Some(underlying)) = (self.series, self.underlying) else { return };
         if instrument != series.instrument || self.sold == Qty::ZERO {
-            return;
+            return self.count_shares(ctx);
         }
         let at = clock::stamp(ctx);
         let symbol = condor::symbol(ctx, underlying);

@@ -210,6 +210,11 @@ impl Walk {
         self.legs.iter().all(|leg| leg.left() == Qty::ZERO)
     }
 
+    /// What is not filled: instruments with signed quantities.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (InstrumentIx, Qty)> {
+        self.legs.iter().map(|leg| (leg.instrument, leg.left())).filter(|(_, left)| *left != Qty::ZERO)
+    }
+
     /// Cash of all fills before fees; received is positive.
     pub(crate) fn cash(&self) -> Money {
         self.legs.iter().fold(Money::ZERO, |sum, leg| sum + leg.cash)
