@@ -8,9 +8,10 @@ use onetape_engine::block::Block;
 use onetape_engine::input::Cold;
 use onetape_engine::instrument::{ExerciseStyle, InstrumentDef, SettlementTime, TickRule};
 use onetape_engine::record::{Body, Kind, Phase, Record, flags};
-use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean, read_lean};
-use onetape_tape::import::{ImportError, MemorySink, Progress};
+use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean, read_lean, reference};
+use onetape_tape::import::{ImportError, InputSink, MemorySink, Progress};
 use onetape_tape::session::SessionReader;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 fn lean_root() -> Option<PathBuf> {
@@ -285,4 +286,91 @@ fn what_is_not_there_is_named() {
     let late =
         LeanRequest { from: Some(date(2016, 1, 1)), ..LeanRequest::new(&root, LeanKind::Option, &["GOOG"]) };
     assert!(fail(&late).to_string().contains("between 2016-01-01 and …"));
+}
+
+#[test]
+fn every_archive_has_the_rows_of_the_manifest() {
+    let Some(root) = lean_root() else { return };
+    let text = std::fs::read_to_string(root.join("MANIFEST.csv")).unwrap();
+    let mut expected: BTreeMap<PathBuf, u64> = BTreeMap::new();
+    let mut requests: BTreeSet<(LeanKind, Resolution, String)> = BTreeSet::new();
+    for line in text.lines().skip(1) {
+        let columns: Vec<&str> = line.split(',').collect();
+        let parts: Vec<&str> = columns[0].split('/').collect();
+        let Some(kind) = parts.get(1).and_then(|name| LeanKind::from_folder(name)) else { continue };
+        let Some(resolution) = parts.get(3).and_then(|name| Resolution::from_folder(name)) else { continue };
+        let symbol = parts[4].split(['_', '.']).next().unwrap().to_string();
+        expected.insert(root.join(columns[0]), columns[3].parse().unwrap());
+        requests.insert((kind, resolution, symbol));
+    }
+    let mut found: BTreeMap<PathBuf, u64> = BTreeMap::new();
+    for (kind, resolution, symbol) in requests {
+        let request = LeanRequest { resolution, ..LeanRequest::new(&root, kind, &[&symbol]) };
+        let mut sink = Counting::default();
+        read_lean(&request, &mut sink, &mut |progress| {
+            if let Progress::File { path, rows } = progress {
+                found.insert(path, rows);
+            }
+        })
+        .unwrap_or_else(|error| panic!("{kind:?} {resolution:?} {symbol}: {error}"));
+        assert!(sink.is_ordered, "{kind:?} {resolution:?} {symbol}");
+    }
+    for (path, rows) in &expected {
+        assert_eq!(found.get(path), Some(rows), "{}", path.display());
+    }
+    println!("{} archives, {} rows", expected.len(), expected.values().sum::<u64>());
+}
+
+/// Checks the order of what it is given and keeps nothing.
+struct Counting {
+    last_ts: u64,
+    is_ordered: bool,
+}
+
+impl Default for Counting {
+    fn default() -> Counting {
+        Counting { last_ts: 0, is_ordered: true }
+    }
+}
+
+impl InputSink for Counting {
+    fn push(&mut self, record: Record, _: Option<Cold>) -> Result<(), ImportError> {
+        self.is_ordered &= record.ts >= self.last_ts;
+        self.last_ts = record.ts;
+        Ok(())
+    }
+
+    fn count_source(&mut self, _: &str, _: u64) {}
+
+    fn data_file(&mut self, _: &str, _: &[u8]) -> Result<(), ImportError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn splits_and_dividends_stand_beside_the_tape() {
+    let Some(root) = lean_root() else { return };
+    let request = LeanRequest {
+        resolution: Resolution::Daily,
+        from: Some(date(2014, 5, 1)),
+        to: Some(date(2014, 6, 30)),
+        ..LeanRequest::new(&root, LeanKind::Equity, &["AAPL"])
+    };
+    let (sink, _) = read(&request);
+    let text = String::from_utf8(sink.data_files["corporate_actions.csv"].clone()).unwrap();
+    // Apple: 3.29 ex 2014-05-08, 7:1 on 2014-06-09.
+    assert_eq!(text, "symbol,ex_date,kind,value\nAAPL,20140508,dividend,3.29\nAAPL,20140609,split,7.00\n");
+}
+
+#[test]
+fn universes_rates_and_maps_are_read() {
+    let Some(root) = lean_root() else { return };
+    let data = root.join("Data");
+    let universe = reference::read_universe(&data.join("option/usa/universes/goog/20151224.csv")).unwrap();
+    assert_eq!(universe.0, Some("748.4".parse().unwrap()));
+    assert!(universe.1.len() > 100);
+    let rates = data.join("alternative/interest-rate/usa/interest-rate.csv");
+    assert_eq!(reference::read_interest_rates(&rates).unwrap().len(), 56);
+    let spans = reference::read_ticker_spans(&data.join("equity/usa/map_files/goog.csv")).unwrap();
+    assert_eq!(reference::ticker_on(&spans, date(2015, 12, 24)), Some("GOOG"));
 }

@@ -5,6 +5,7 @@
 //! archive  zip entries, whole or streamed        rows   columns of one line, without allocation
 //! bars     a bar row's records                   define instruments with their dated class terms
 //! days     minute and second files, a day at a time      spans  hour and daily files
+//! reference  factor and map files, rates, universes
 //! ticks    equity ticks, streamed              tick_book  the NBBO that quote rows state or imply
 //! ```
 //!
@@ -28,6 +29,8 @@
 //!   strike and right (call first).
 //! - Penny and nickel classes are not listed anywhere by date: a class without a row of its own
 //!   counts as penny when its first date has a price below 3.00 off the 0.05 grid.
+//! - Splits and dividends of shares with a factor file whose ex-dates lie on the tape stand in the
+//!   session's data file `corporate_actions.csv`; prices stay as traded.
 //!
 //! # Limits
 //! Second and minute files are sorted in memory one date at a time, hour and daily files over the
@@ -38,6 +41,7 @@ mod bars;
 mod days;
 mod define;
 mod files;
+pub mod reference;
 mod rows;
 mod spans;
 mod tick_book;
@@ -49,6 +53,8 @@ use crate::session::{Finished, SessionMeta, SessionWriter};
 use define::Definer;
 use files::{DataType, SourceFile};
 use onetape_calendar::{Date, Market, Zone, sessions};
+use onetape_engine::input::Cold;
+use onetape_engine::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -255,12 +261,59 @@ fn read(
         on_progress(Progress::Note(note.clone()));
     }
     let definer = Definer::new(plan, request);
-    if request.resolution == Resolution::Tick {
-        ticks::read(plan, request, definer, sink, on_progress)
-    } else if request.resolution.is_daily_file() {
-        days::read(plan, request, definer, sink, on_progress)
-    } else {
-        spans::read(plan, request, definer, sink, on_progress)
+    let mut sink = Spanned { sink, span: None };
+    match request.resolution {
+        Resolution::Tick => ticks::read(plan, request, definer, &mut sink, on_progress)?,
+        Resolution::Second | Resolution::Minute => {
+            days::read(plan, request, definer, &mut sink, on_progress)?;
+        }
+        Resolution::Hour | Resolution::Daily => {
+            spans::read(plan, request, definer, &mut sink, on_progress)?;
+        }
+    }
+    add_corporate_actions(plan, request, &mut sink)
+}
+
+/// A sink that remembers the first and last receipt time.
+struct Spanned<'a> {
+    sink: &'a mut dyn InputSink,
+    span: Option<(u64, u64)>,
+}
+
+impl InputSink for Spanned<'_> {
+    fn push(&mut self, record: Record, cold: Option<Cold>) -> Result<(), ImportError> {
+        let first = self.span.map_or(record.ts, |(first, _)| first);
+        self.span = Some((first, record.ts));
+        self.sink.push(record, cold)
+    }
+
+    fn count_source(&mut self, record_type: &str, n: u64) {
+        self.sink.count_source(record_type, n);
+    }
+
+    fn data_file(&mut self, name: &str, bytes: &[u8]) -> Result<(), ImportError> {
+        self.sink.data_file(name, bytes)
+    }
+}
+
+/// Adds `corporate_actions.csv`: splits and dividends of the shares with ex-dates on the tape.
+fn add_corporate_actions(
+    plan: &Plan,
+    request: &LeanRequest,
+    sink: &mut Spanned<'_>,
+) -> Result<(), ImportError> {
+    let shares: Vec<&str> = plan
+        .symbols
+        .iter()
+        .filter(|known| known.kind == LeanKind::Equity)
+        .map(|known| known.symbol.as_str())
+        .collect();
+    let Some((first, last)) = sink.span else { return Ok(()) };
+    let dates = (Zone::NewYork.date_at(first), Zone::NewYork.date_at(last));
+    let root = files::data_root(&request.root);
+    match reference::actions_csv(&root, &request.market, &shares, dates)? {
+        Some(csv) => sink.data_file("corporate_actions.csv", csv.as_bytes()),
+        None => Ok(()),
     }
 }
 
