@@ -4,7 +4,10 @@
 //! [`implied_forward`] fits it to near-the-money pairs weighted by inverse squared
 //! spread and down-weights outliers (Tukey's bisquare on residuals over half-spreads).
 //! American prices obey parity only after their early-exercise premium has been taken
-//! off: [`without_exercise_premium`] applies the caller's American model first.
+//! off: [`without_exercise_premium`] applies the caller's American model first, and
+//! [`american`] finds forward and premium together.
+
+pub mod american;
 
 use crate::model_error::{ModelError, finite, in_range, is_positive, positive};
 
