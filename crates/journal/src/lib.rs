@@ -27,10 +27,12 @@
 #![deny(missing_docs)]
 
 mod anchor;
+mod chunk;
 mod copy;
 mod diff;
 mod error;
 mod guard;
+mod memory;
 mod reader;
 mod render;
 mod repair;
@@ -44,11 +46,12 @@ mod writer;
 pub use anchor::Anchor;
 pub use diff::{ConfigChange, Diff, Divergence, diff};
 pub use error::JournalError;
+pub use memory::{Fate, MemoryStore};
 pub use reader::{JournalReader, VerifyReport, verify};
 pub use render::{Names, Rendered, kind_name, time_text};
 pub use repair::{RepairReport, repair, rewrite};
 pub use seal::{Seal, SealState, SealedFile, check_seal};
 pub use show::{Filter, ParsePointError, Point, Show};
-pub use store::{MemoryStore, Pair, SledStore, Store, Tree};
+pub use store::{Pair, SledStore, Store, Tree};
 pub use thread::{JournalThread, ThreadSummary};
 pub use writer::{HashOnly, JOURNAL_VERSION, JournalSummary, JournalWriter, RunHeader};

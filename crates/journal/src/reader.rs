@@ -339,7 +339,10 @@ impl Blocks<'_> {
                     self.chain_error("the next block, or a part of it, is missing or misplaced".to_string())
                 );
             }
-            self.frame.extend_from_slice(&value);
+            let Some(content) = crate::chunk::content(&value, self.next_seq, part) else {
+                return Err(self.chain_error(format!("part {part} of the block is damaged")));
+            };
+            self.frame.extend_from_slice(content);
             part += 1;
             if self.frame.len() >= HEADER_LEN {
                 let header = Header::from_bytes(&self.frame).map_err(|source| self.block_error(source))?;

@@ -10,7 +10,6 @@ use crate::copy::is_in_use;
 use crate::error::JournalError;
 use crate::reader::JournalReader;
 use crate::salvage;
-use crate::seal::SealState;
 use crate::writer::{ANCHOR_FILE, DB_FOLDER, JournalSummary, JournalWriter};
 use onetape_engine::block::Block;
 use onetape_tape::codec::{CodecError, Decoder, Hash};

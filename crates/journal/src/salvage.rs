@@ -1,105 +1,158 @@
 //! Finding blocks in a database file without the database.
 //!
-//! sled stores a value as it is, in one piece, so a block of one part stands in the file as
-//! its frame, often more than once because nodes are rewritten. A frame proves itself by its
-//! hash and its place by the previous hash, so a scan for the magic finds every intact block
-//! whatever happened to the database around it. Blocks of several parts are not found.
+//! sled stores a value as it is, in one piece, so every part of a block stands in the file,
+//! often more than once because nodes are rewritten. A block's header and a part's header
+//! are recognised by their magic, a whole frame proves itself by its hash and its place by
+//! the previous hash: a scan finds every intact block whatever happened to the database
+//! around it.
 
+use crate::chunk::{PART_HEADER, PART_MAGIC, PartHeader, further_parts};
 use crate::error::JournalError;
 use crate::store::VALUE_MAX;
 use onetape_tape::codec::{HEADER_LEN, Hash, Header, MAGIC, check_frame};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Bytes read at a time; windows overlap by one value, so no frame is cut.
+/// Bytes read at a time; windows overlap by one value, so no part is cut.
 const WINDOW: usize = 4 << 20;
+/// Most copies of a part that are tried.
+const COPIES_MAX: usize = 4;
 
-/// Where an intact frame stands in the file.
-#[derive(Debug, Clone, Copy)]
+/// A run of bytes of the file.
+type Piece = (u64, usize);
+
+/// A block whose frame is intact in these pieces.
+#[derive(Debug, Clone)]
 pub(crate) struct Found {
-    pub(crate) at: u64,
     pub(crate) header: Header,
-    pub(crate) hash: Hash,
+    hash: Hash,
+    pieces: Vec<Piece>,
 }
 
-/// The longest chain from the log's beginning among the intact frames of a database file.
-pub(crate) fn longest_chain(file: &Path) -> Result<Vec<Found>, JournalError> {
-    let found = scan(file)?;
-    let mut chain: Vec<Found> = Vec::new();
-    let (mut next_seq, mut head) = (0, Hash::ZERO);
-    while let Some(candidates) = found.get(&next_seq) {
-        let is_next = |found: &&Found| {
-            let is_same_run = chain.first().is_none_or(|first: &Found| first.header.id == found.header.id);
-            found.header.previous == head && is_same_run
-        };
-        let Some(next) = candidates.iter().find(is_next).copied() else { break };
-        (next_seq, head) = (next_seq + next.header.len(), next.hash);
-        chain.push(next);
-    }
-    Ok(chain)
+/// What the scan saw.
+#[derive(Debug, Default)]
+struct Seen {
+    /// First parts by the seq they claim.
+    firsts: BTreeMap<u64, Vec<(Header, u64)>>,
+    /// Further parts by (seq, part).
+    parts: BTreeMap<(u64, u16), Vec<Piece>>,
 }
 
-/// Reads a found frame again.
-pub(crate) fn read(file: &mut File, found: &Found) -> std::io::Result<Vec<u8>> {
-    let mut frame = vec![0; found.header.frame_len()];
-    file.seek(SeekFrom::Start(found.at))?;
-    file.read_exact(&mut frame)?;
-    Ok(frame)
-}
-
-/// Every distinct intact frame by its first seq.
-fn scan(path: &Path) -> Result<BTreeMap<u64, Vec<Found>>, JournalError> {
+/// The longest chain from the log's beginning among the intact blocks of a database file.
+pub(crate) fn longest_chain(path: &Path) -> Result<Vec<Found>, JournalError> {
     let failed = |error: std::io::Error| JournalError::Failed {
         path: path.display().to_string(),
         what: "scanning the database file",
         problem: error.to_string(),
     };
     let mut file = File::open(path).map_err(failed)?;
-    let mut found: BTreeMap<u64, Vec<Found>> = BTreeMap::new();
+    let seen = scan(&mut file).map_err(failed)?;
+    let mut chain: Vec<Found> = Vec::new();
+    let (mut next_seq, mut head) = (0, Hash::ZERO);
+    while let Some(firsts) = seen.firsts.get(&next_seq) {
+        let mut next = None;
+        for (header, at) in firsts {
+            let is_same_run = chain.first().is_none_or(|first| first.header.id == header.id);
+            if header.previous == head && is_same_run && next.is_none() {
+                next = assemble(&mut file, &seen, header, *at).map_err(failed)?;
+            }
+        }
+        let Some(found) = next else { break };
+        (next_seq, head) = (next_seq + found.header.len(), found.hash);
+        chain.push(found);
+    }
+    Ok(chain)
+}
+
+/// Reads a found frame again.
+pub(crate) fn read(file: &mut File, found: &Found) -> std::io::Result<Vec<u8>> {
+    read_pieces(file, &found.pieces)
+}
+
+fn read_pieces(file: &mut File, pieces: &[Piece]) -> std::io::Result<Vec<u8>> {
+    let mut frame = Vec::new();
+    for (at, length) in pieces {
+        file.seek(SeekFrom::Start(*at))?;
+        let read = file.by_ref().take(*length as u64).read_to_end(&mut frame)?;
+        if read != *length {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(frame)
+}
+
+/// Tries the copies of a block's parts until a frame hashes right.
+fn assemble(file: &mut File, seen: &Seen, header: &Header, at: u64) -> std::io::Result<Option<Found>> {
+    let mut candidates: Vec<Vec<Piece>> = vec![vec![(at, header.frame_len().min(VALUE_MAX))]];
+    for part in 1..=further_parts(header.frame_len()) {
+        let Some(copies) = seen.parts.get(&(header.first_seq, part as u16)) else { return Ok(None) };
+        candidates = candidates
+            .iter()
+            .flat_map(|pieces| {
+                copies.iter().take(COPIES_MAX).map(move |copy| [&pieces[..], &[*copy]].concat())
+            })
+            .collect();
+        // Keeps the worst case at a few thousand hashes.
+        candidates.truncate(COPIES_MAX.pow(5));
+    }
+    for pieces in candidates {
+        match read_pieces(file, &pieces).map(|frame| check_frame(&frame)) {
+            Ok(Ok((header, hash))) => return Ok(Some(Found { header, hash, pieces })),
+            Ok(Err(_)) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Notes every place that looks like the beginning of a part. Identical copies count once.
+fn scan(file: &mut File) -> std::io::Result<Seen> {
+    let mut seen = Seen::default();
+    let mut known = BTreeSet::new();
     let (mut window, mut base) = (Vec::with_capacity(WINDOW + VALUE_MAX), 0u64);
     loop {
         let wanted = (WINDOW + VALUE_MAX - window.len()) as u64;
-        let read = file.by_ref().take(wanted).read_to_end(&mut window).map_err(failed)?;
-        let is_last = (read as u64) < wanted;
-        // Starts beyond this come again, whole, in the next window.
+        let is_last = (file.by_ref().take(wanted).read_to_end(&mut window)? as u64) < wanted;
+        // Places beyond this come again, whole, in the next window.
         let starts = if is_last { window.len() } else { WINDOW };
         for at in magics(&window, starts) {
-            if let Some(frame) = frame_at(&window, at, base) {
-                let known = found.entry(frame.header.first_seq).or_default();
-                // An empty block would make a chain of no length.
-                if !frame.header.is_empty() && known.iter().all(|other| other.hash != frame.hash) {
-                    known.push(frame);
+            let bytes = &window[at..];
+            if let Some(header) = bytes.get(..HEADER_LEN).and_then(|bytes| Header::from_bytes(bytes).ok()) {
+                let length = header.frame_len().min(VALUE_MAX).min(bytes.len());
+                if !header.is_empty() && known.insert(Hash::of(&bytes[..length])) {
+                    seen.firsts.entry(header.first_seq).or_default().push((header, base + at as u64));
+                }
+            } else if let Some(part) = PartHeader::from_bytes(bytes) {
+                let end = (PART_HEADER + part.length).min(bytes.len());
+                if known.insert(Hash::of(&bytes[..end])) {
+                    let piece = (base + (at + PART_HEADER) as u64, part.length);
+                    seen.parts.entry((part.first_seq, part.part)).or_default().push(piece);
                 }
             }
         }
         if is_last {
-            return Ok(found);
+            return Ok(seen);
         }
         window.drain(..WINDOW);
         base += WINDOW as u64;
     }
 }
 
-/// Positions below `starts` at which the magic stands.
+/// Positions below `starts` at which either magic stands.
 fn magics(window: &[u8], starts: usize) -> impl Iterator<Item = usize> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
         while at < starts {
             let ahead = window[at..starts].iter().position(|byte| *byte == MAGIC[0])?;
             at += ahead + 1;
-            if window[at - 1..].starts_with(&MAGIC) {
+            let here = &window[at - 1..];
+            if here.starts_with(&MAGIC) || here.starts_with(&PART_MAGIC) {
                 return Some(at - 1);
             }
         }
         None
     })
-}
-
-fn frame_at(window: &[u8], at: usize, base: u64) -> Option<Found> {
-    let bytes = &window[at..];
-    let header = Header::from_bytes(bytes.get(..HEADER_LEN)?).ok()?;
-    let (header, hash) = check_frame(bytes.get(..header.frame_len())?).ok()?;
-    Some(Found { at: base + at as u64, header, hash })
 }

@@ -1,4 +1,4 @@
-//! Where values live: sled, or memory in tests.
+//! Where values live: the [`Store`] seam and the sled database behind it.
 //!
 //! sled 0.34.7 is run with `flush_every_ms(None)` and 2 MiB segments, and no value exceeds 48 KiB:
 //! larger values would spill into `blobs/` files that sled never syncs. `flush()` alone is not
@@ -6,7 +6,6 @@
 
 use crate::error::JournalError;
 use crate::guard::guarded;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -191,44 +190,5 @@ impl Store for SledStore {
 
     fn bytes(&self) -> u64 {
         self.file.metadata().map_or(0, |metadata| metadata.len())
-    }
-}
-
-/// A store in memory, for tests.
-#[derive(Debug, Default)]
-pub struct MemoryStore {
-    values: BTreeMap<(Tree, Vec<u8>), Vec<u8>>,
-}
-
-impl Store for MemoryStore {
-    fn put(&mut self, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
-        assert!(value.len() <= VALUE_MAX, "callers chunk values");
-        self.values.insert((tree, key.to_vec()), value.to_vec());
-        Ok(())
-    }
-
-    fn commit(&mut self) -> Result<(), JournalError> {
-        Ok(())
-    }
-
-    fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        Ok(self.values.get(&(tree, key.to_vec())).cloned())
-    }
-
-    fn iterate<'a>(
-        &'a self,
-        tree: Tree,
-        from: &[u8],
-    ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + 'a> {
-        let range = self.values.range((tree, from.to_vec())..);
-        Box::new(
-            range
-                .take_while(move |((t, _), _)| *t == tree)
-                .map(|((_, key), value)| Ok((key.clone(), value.clone()))),
-        )
-    }
-
-    fn bytes(&self) -> u64 {
-        self.values.values().map(|value| value.len() as u64).sum()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::anchor::{Anchor, AnchorFile};
 use crate::error::JournalError;
-use crate::store::{SledStore, Store, Tree, VALUE_MAX};
+use crate::store::{SledStore, Store, Tree};
 use onetape_engine::block::Block;
 use onetape_tape::codec::{Encoder, Hash};
 use serde::{Deserialize, Serialize};
@@ -176,9 +176,10 @@ impl JournalWriter {
     fn append_unlatched(&mut self, block: &Block) -> Result<(), JournalError> {
         assert_eq!(block.first_seq, self.next_seq, "blocks are appended in log order");
         self.hashes.append(block)?;
-        for (part, chunk) in self.hashes.frame.chunks(VALUE_MAX).enumerate() {
-            self.store.put(Tree::Blocks, &block_key(block.first_seq, part), chunk)?;
-        }
+        let (seq, store) = (block.first_seq, &mut self.store);
+        crate::chunk::split(&self.hashes.frame, seq, |part, value| {
+            store.put(Tree::Blocks, &block_key(seq, part), value)
+        })?;
         self.next_seq += block.len() as u64;
         Ok(())
     }

@@ -1,0 +1,297 @@
+//! The trials. Each returns counts; a violation is counted with the seed that shows it.
+
+use crate::run::{Rng, blocks};
+use onetape_engine::block::Block;
+use onetape_journal::{
+    Anchor, Fate, JournalError, JournalReader, JournalWriter, MemoryStore, repair, verify,
+};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Outcomes by name, violations with their seeds.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub trials: u64,
+    pub outcomes: BTreeMap<&'static str, u64>,
+    pub violations: Vec<String>,
+}
+
+impl Counts {
+    pub fn tally(&mut self, outcome: &'static str) {
+        *self.outcomes.entry(outcome).or_default() += 1;
+    }
+
+    pub fn check(&mut self, holds: bool, seed: u64, what: impl Fn() -> String) {
+        if !holds {
+            self.violations.push(format!("seed {seed}: {}", what()));
+        }
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} trials", self.trials)?;
+        self.outcomes.iter().try_for_each(|(name, count)| write!(f, ", {count} {name}"))?;
+        write!(f, ", {} violations", self.violations.len())?;
+        self.violations.iter().take(5).try_for_each(|violation| write!(f, "\n    {violation}"))
+    }
+}
+
+/// How a finished journal is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// One bit of any file.
+    Flip,
+    /// A file ends early.
+    Truncate,
+    /// 4 KiB of the database become zero.
+    Zero,
+    /// 4 KiB of the database are replaced by 4 KiB from elsewhere in it.
+    Duplicate,
+    /// Two blocks of 4 KiB of the database change places.
+    Swap,
+}
+
+impl Damage {
+    pub const ALL: [Damage; 5] =
+        [Damage::Flip, Damage::Truncate, Damage::Zero, Damage::Duplicate, Damage::Swap];
+}
+
+fn files(dir: &Path, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, out) } else { out.push(path) }
+    }
+    out.sort();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (source, target) = {
+            let entry = entry.unwrap();
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if source.is_dir() {
+            copy(&source, &target);
+        } else {
+            fs::copy(&source, &target).unwrap();
+        }
+    }
+}
+
+/// Applies the damage; false when it left the bytes as they were.
+fn damage(dir: &Path, kind: Damage, rng: &mut Rng) -> bool {
+    const PAGE: usize = 4_096;
+    let mut all = Vec::new();
+    files(dir, &mut all);
+    all.retain(|path| fs::metadata(path).unwrap().len() > 0);
+    // Of the database alone when pages are at stake; else of all files, weighted by nothing.
+    let path = match kind {
+        Damage::Flip | Damage::Truncate if rng.chance(40) => all[rng.below(all.len())].clone(),
+        _ => dir.join("db/db"),
+    };
+    let before = fs::read(&path).unwrap();
+    let mut bytes = before.clone();
+    // The end of a database file is padding; aim at what was written.
+    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
+    let page = |rng: &mut Rng| rng.below(used.div_ceil(PAGE)) * PAGE;
+    match kind {
+        Damage::Flip => {
+            let bit = rng.below(used * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        Damage::Truncate => bytes.truncate(rng.below(used)),
+        Damage::Zero => {
+            let at = page(rng);
+            let end = (at + PAGE).min(bytes.len());
+            bytes[at..end].fill(0);
+        }
+        Damage::Duplicate | Damage::Swap => {
+            let (a, b) = (page(rng), page(rng));
+            let end = |at: usize| (at + PAGE).min(before.len());
+            let length = (end(a) - a).min(end(b) - b);
+            bytes[a..a + length].copy_from_slice(&before[b..b + length]);
+            if kind == Damage::Swap {
+                bytes[b..b + length].copy_from_slice(&before[a..a + length]);
+            }
+        }
+    }
+    fs::write(&path, &bytes).unwrap();
+    bytes != before
+}
+
+/// Finished journals, damaged: with its SEAL every change is named; without it, a change is
+/// named or has cost nothing.
+pub fn finished(kind: Damage, sealed: bool, trials: u64, seed: u64) -> Counts {
+    let mut counts = Counts::default();
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = Rng(seed);
+    let written = blocks(&mut rng, 40);
+    let original = folder.path().join("original");
+    let mut writer = JournalWriter::create(&original, [7; 32]).unwrap();
+    for block in &written {
+        writer.append(block).unwrap();
+        if rng.chance(30) {
+            writer.commit().unwrap();
+        }
+    }
+    let head = writer.finish().unwrap().head_hash.to_string();
+    let control = folder.path().join("control");
+    copy(&original, &control);
+    if !sealed {
+        fs::remove_file(control.join("SEAL")).unwrap();
+    }
+    let report = verify(&control).unwrap();
+    counts.check(report.ok && report.head == head, seed, || format!("undamaged: {}", report.message));
+    for trial in 0..trials {
+        let seed = seed.wrapping_add(trial).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let dir = folder.path().join(format!("trial-{trial}"));
+        copy(&original, &dir);
+        if !sealed {
+            fs::remove_file(dir.join("SEAL")).unwrap();
+        }
+        let is_changed = damage(&dir, kind, &mut Rng(seed));
+        counts.trials += 1;
+        if is_changed {
+            let report = verify(&dir);
+            let is_named = !matches!(&report, Ok(report) if report.ok);
+            let is_whole = matches!(&report, Ok(report) if report.head == head);
+            counts.tally(match (is_named, is_whole) {
+                (true, true) => "named, every block intact",
+                (true, false) => "named",
+                (false, true) => "harmless, every block intact",
+                (false, false) => "SILENT LOSS",
+            });
+            counts.check(is_named || (!sealed && is_whole), seed, || format!("{kind:?}: {report:?}"));
+            if is_named && !is_whole && trial % 4 == 0 {
+                try_repair(&dir, &head, &mut counts, seed);
+            }
+        } else {
+            counts.tally("no byte changed");
+        }
+        fs::remove_dir_all(folder.path().join(format!("trial-{trial}.damaged"))).ok();
+        fs::remove_dir_all(&dir).unwrap();
+    }
+    counts
+}
+
+/// A repaired journal verifies; how much of it survived is counted.
+fn try_repair(dir: &Path, head: &str, counts: &mut Counts, seed: u64) {
+    match repair(dir) {
+        Ok(report) => {
+            counts.tally(if report.head == head { "repaired whole" } else { "repaired in part" });
+            *counts.outcomes.entry("blocks kept by repairs").or_default() += report.blocks;
+            let after = verify(dir);
+            counts
+                .check(matches!(&after, Ok(after) if after.ok), seed, || format!("after repair: {after:?}"));
+        }
+        Err(JournalError::Unreadable { .. }) => counts.tally("beyond repair"),
+        Err(error) => counts.check(false, seed, || format!("repair: {error}")),
+    }
+}
+
+/// The written blocks up to `seq`, or a description of the first difference.
+fn is_prefix(reader: &JournalReader, written: &[Block], committed: u64) -> Result<u64, String> {
+    let mut blocks = reader.blocks();
+    let mut read = Block::default();
+    for block in written {
+        match blocks.next_block(&mut read) {
+            Ok(true) if read == *block => {}
+            Ok(true) => return Err(format!("block {} was replaced", block.first_seq)),
+            Ok(false) | Err(_) => break,
+        }
+    }
+    if blocks.next_seq() < committed {
+        return Err(format!("{committed} events were committed, {} are there", blocks.next_seq()));
+    }
+    Ok(blocks.next_seq())
+}
+
+/// Power cuts on the simulated disk: what was committed is there, what is there was written.
+pub fn simulated_power_cuts(trials: u64, seed: u64) -> Counts {
+    let mut counts = Counts::default();
+    for trial in 0..trials {
+        let seed = seed.wrapping_add(trial).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut rng = Rng(seed);
+        let count = 1 + rng.below(6);
+        let written = blocks(&mut rng, count);
+        let disk = MemoryStore::default();
+        let mut writer = JournalWriter::over_store(Box::new(disk.clone()), [7; 32]).unwrap();
+        writer.commit().unwrap();
+        let mut anchor = Anchor { count: 1, seq: 0, hash: writer.head() };
+        let stop = rng.below(written.len() + 1);
+        for block in &written[..stop] {
+            writer.append(block).unwrap();
+            if rng.chance(40) {
+                writer.commit().unwrap();
+                let seq = block.first_seq + block.len() as u64;
+                anchor = Anchor { count: anchor.count + 1, seq, hash: writer.head() };
+            }
+        }
+        let mut fates = [0u32; 4];
+        let found = disk.after_power_cut(|value| {
+            let fate = rng.below(4);
+            fates[fate] += 1;
+            match fate {
+                0 => Fate::Kept,
+                1 => Fate::Dropped,
+                2 => Fate::Torn(rng.below(value.len())),
+                _ => Fate::Garbage(rng.next()),
+            }
+        });
+        counts.trials += 1;
+        for (name, count) in ["puts kept", "puts dropped", "puts torn", "puts garbage"].into_iter().zip(fates)
+        {
+            *counts.outcomes.entry(name).or_default() += u64::from(count);
+        }
+        let reader = JournalReader::over(Box::new(found), Some(anchor), "disk".to_string()).unwrap();
+        let prefix = is_prefix(&reader, &written, anchor.seq);
+        counts.check(prefix.is_ok(), seed, || prefix.clone().unwrap_err());
+        let report = reader.verify();
+        counts.check(report.ok, seed, || report.message.clone());
+    }
+    counts
+}
+
+/// An error at every operation of a short run: the writer stops for good, the anchor holds.
+pub fn failing_operations(seed: u64) -> Counts {
+    let mut counts = Counts::default();
+    let written = blocks(&mut Rng(seed), 8);
+    for n in 2.. {
+        let disk = MemoryStore::default();
+        let mut writer = JournalWriter::over_store(Box::new(disk.clone()), [7; 32]).unwrap();
+        disk.fail_at(n);
+        let (mut anchor, mut failure) = (None, None);
+        for block in &written {
+            match writer.append(block).and_then(|()| writer.commit()) {
+                Ok(()) => {
+                    let seq = block.first_seq + block.len() as u64;
+                    anchor = Some(Anchor { count: 1, seq, hash: writer.head() });
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        if failure.is_none() {
+            return counts;
+        }
+        counts.trials += 1;
+        let first = failure.map(|error| error.to_string());
+        let again = writer.commit().err().map(|error| error.to_string());
+        counts.check(again == first, n, || format!("not latched: {again:?} after {first:?}"));
+        // The medium serves again, the writer does not.
+        disk.fail_at(u64::MAX);
+        counts.check(writer.append(&written[0]).is_err(), n, || "the failure was forgotten".to_string());
+        if let Some(anchor) = anchor {
+            let found = disk.after_power_cut(|_| Fate::Dropped);
+            let reader = JournalReader::over(Box::new(found), Some(anchor), "disk".to_string()).unwrap();
+            let prefix = is_prefix(&reader, &written, anchor.seq);
+            counts.check(prefix.is_ok(), n, || prefix.clone().unwrap_err());
+            counts.tally("stopped after commits");
+        } else {
+            counts.tally("stopped before any commit");
+        }
+    }
+    counts
+}
