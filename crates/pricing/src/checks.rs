@@ -147,7 +147,11 @@ pub fn calendar_violations(
     let mut found = Vec::new();
     for (n, f) in near.iter().zip(far) {
         if (n.0 - f.0).abs() > 1e-12 {
-            return Err(ModelError::OutOfRange { what: "far log-moneyness", expected: "equal to the near one", value: f.0 });
+            return Err(ModelError::OutOfRange {
+                what: "far log-moneyness",
+                expected: "equal to the near one",
+                value: f.0,
+            });
         }
         let edge = n.1 - f.2;
         if edge > tolerance {
@@ -215,9 +219,22 @@ mod tests {
             .map(|i| {
                 let strike = 80.0 + 5.0 * f64::from(i);
                 let rate = -libm::log(0.99) / 0.25;
-                let inputs = BsmInputs { spot: 99.0, strike, years: 0.25, rate, dividend_yield: 0.0, vol: vol(strike) };
+                let inputs = BsmInputs {
+                    spot: 99.0,
+                    strike,
+                    years: 0.25,
+                    rate,
+                    dividend_yield: 0.0,
+                    vol: vol(strike),
+                };
                 let (c, p) = (price(&inputs, Right::Call), price(&inputs, Right::Put));
-                ChainQuote { strike, call_bid: c - half, call_ask: c + half, put_bid: p - half, put_ask: p + half }
+                ChainQuote {
+                    strike,
+                    call_bid: c - half,
+                    call_ask: c + half,
+                    put_bid: p - half,
+                    put_ask: p + half,
+                }
             })
             .collect()
     }
@@ -236,14 +253,22 @@ mod tests {
         assert!(laws(&|q| q[4].call_bid += 2.0).contains(&Law::Convexity));
         assert!(laws(&|q| q[4].put_ask -= 1.0).contains(&Law::Parity));
         assert!(laws(&|q| q[0].call_bid += 7.0).contains(&Law::VerticalWidth));
-        assert!(laws(&|q| { q[4].call_bid = 0.0; q[4].put_ask = f64::NAN }).is_empty());
+        assert!(
+            laws(&|q| {
+                q[4].call_bid = 0.0;
+                q[4].put_ask = f64::NAN
+            })
+            .is_empty()
+        );
     }
 
     #[test]
     fn calendar_and_outliers() {
         let found = calendar_violations(&[(0.0, 0.05, 0.06)], &[(0.0, 0.03, 0.04)], 1e-6).unwrap();
         assert_eq!(found[0].law, Law::Calendar);
-        let listed = outliers(&[0.5, 0.9, f64::NAN], &[0.5, 0.5, 0.5], Band { absolute: 0.01, relative: 0.0 }).unwrap();
+        let listed =
+            outliers(&[0.5, 0.9, f64::NAN], &[0.5, 0.5, 0.5], Band { absolute: 0.01, relative: 0.0 })
+                .unwrap();
         assert_eq!(listed.iter().map(|o| o.index).collect::<Vec<_>>(), [2, 1]);
         assert!(outliers(&[1.0], &[], Band { absolute: 1.0, relative: 0.0 }).is_err());
     }

@@ -79,10 +79,14 @@ struct Point {
 ///
 /// # Errors
 /// [`ModelError`] when no link of the chain can answer.
-pub fn implied_forward(pairs: &[ParityPair], settings: &ParitySettings) -> Result<ImpliedForward, ModelError> {
+pub fn implied_forward(
+    pairs: &[ParityPair],
+    settings: &ParitySettings,
+) -> Result<ImpliedForward, ModelError> {
     let points = near_money(pairs, settings);
     if points.len() >= settings.pairs_min.max(3)
-        && let Some(found) = regress(&points).filter(|f| f.discount > 0.0 && f.discount <= 1.2 && f.forward > 0.0)
+        && let Some(found) =
+            regress(&points).filter(|f| f.discount > 0.0 && f.discount <= 1.2 && f.forward > 0.0)
     {
         return Ok(found);
     }
@@ -138,9 +142,12 @@ fn regress(points: &[Point]) -> Option<ImpliedForward> {
     let mut robust = vec![1.0; points.len()];
     let mut fit = None;
     for round in 0..20 {
-        let weights: Vec<f64> = points.iter().zip(&robust).map(|(p, r)| r / (p.half_spread * p.half_spread)).collect();
+        let weights: Vec<f64> =
+            points.iter().zip(&robust).map(|(p, r)| r / (p.half_spread * p.half_spread)).collect();
         let total: f64 = weights.iter().sum();
-        let mean = |f: &dyn Fn(&Point) -> f64| points.iter().zip(&weights).map(|(p, w)| w * f(p)).sum::<f64>() / total;
+        let mean = |f: &dyn Fn(&Point) -> f64| {
+            points.iter().zip(&weights).map(|(p, w)| w * f(p)).sum::<f64>() / total
+        };
         let (k0, y0) = (mean(&|p| p.strike), mean(&|p| p.gap));
         let spread = mean(&|p| (p.strike - k0) * (p.strike - k0));
         if !is_positive(spread) || !is_positive(total) {
@@ -156,9 +163,19 @@ fn regress(points: &[Point]) -> Option<ImpliedForward> {
         let forward = k0 + y0 / discount;
         let offset = forward - k0;
         let standard_error = (variance * (1.0 + offset * offset / spread)).sqrt() / discount;
-        fit = Some(ImpliedForward { forward, discount, standard_error, pairs: used, source: ForwardSource::ParityRegression });
+        fit = Some(ImpliedForward {
+            forward,
+            discount,
+            standard_error,
+            pairs: used,
+            source: ForwardSource::ParityRegression,
+        });
         // The first rounds judge residuals by the median, so that a wild quote cannot hide.
-        let scale = if round < 3 { median(points.iter().map(|p| (residual(p) / p.half_spread).abs())).max(0.25) } else { 1.0 };
+        let scale = if round < 3 {
+            median(points.iter().map(|p| (residual(p) / p.half_spread).abs())).max(0.25)
+        } else {
+            1.0
+        };
         let next: Vec<f64> = points.iter().map(|p| bisquare(residual(p) / p.half_spread / scale)).collect();
         let moved = robust.iter().zip(&next).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         robust = next;
@@ -357,7 +374,9 @@ mod tests {
         let pairs = (-6..=6)
             .map(|i| {
                 let strike = 100.0 + 2.5 * f64::from(i);
-                let value = |right| price(&BsmInputs { spot: 100.0, strike, years, rate, dividend_yield, vol: 0.25 }, right);
+                let value = |right| {
+                    price(&BsmInputs { spot: 100.0, strike, years, rate, dividend_yield, vol: 0.25 }, right)
+                };
                 let (c, p) = (value(Right::Call), value(Right::Put));
                 ParityPair { strike, call: (c - half, c + half), put: (p - half, p + half) }
             })
@@ -378,7 +397,11 @@ mod tests {
     #[test]
     fn the_chain_of_fallbacks_is_named() {
         let (pairs, forward, discount) = chain(0.04, 0.01, 0.02);
-        let given = ParitySettings { discount: Some(discount), carry_forward: Some(99.0), ..ParitySettings::default() };
+        let given = ParitySettings {
+            discount: Some(discount),
+            carry_forward: Some(99.0),
+            ..ParitySettings::default()
+        };
         let few = implied_forward(&pairs[5..7], &given).unwrap();
         assert_eq!(few.source, ForwardSource::ParityGivenDiscount);
         assert!((few.forward - forward).abs() < 1e-9);

@@ -27,7 +27,9 @@ fn published_reference_prices() {
     // QuantLib testCosHestonEngine, strikes far in the wings.
     let model = Heston { v0: 0.1, kappa: 4.0, theta: 0.22, sigma: 1.8, rho: -0.75 };
     let market = Market { spot: 100.0, rate: 0.15, dividend_yield: 0.07 };
-    assert!((model.price(&market, 250.0, 1.0, Right::Call).unwrap() - 0.010_367_976_581_391_831).abs() < 1e-12);
+    assert!(
+        (model.price(&market, 250.0, 1.0, Right::Call).unwrap() - 0.010_367_976_581_391_831).abs() < 1e-12
+    );
     assert!((model.price(&market, 10.0, 1.0, Right::Put).unwrap() - 0.010_326_819_063_325_29).abs() < 1e-12);
 }
 
@@ -35,10 +37,19 @@ fn published_reference_prices() {
 fn becomes_black_scholes_without_vol_of_vol() {
     for sigma in [0.0, 1e-12, 1e-6] {
         let model = Heston { v0: 0.04, kappa: 2.0, theta: 0.04, sigma, rho: -0.7 };
-        let price = model.price(&Market { spot: 100.0, rate: 0.0, dividend_yield: 0.0 }, 110.0, 0.5, Right::Call).unwrap();
+        let price = model
+            .price(&Market { spot: 100.0, rate: 0.0, dividend_yield: 0.0 }, 110.0, 0.5, Right::Call)
+            .unwrap();
         // Black–Scholes at 20 %: 2.0651... from the crate's own closed form.
         let bsm = onetape_pricing::bsm::price(
-            &onetape_pricing::bsm::BsmInputs { spot: 100.0, strike: 110.0, years: 0.5, rate: 0.0, dividend_yield: 0.0, vol: 0.2 },
+            &onetape_pricing::bsm::BsmInputs {
+                spot: 100.0,
+                strike: 110.0,
+                years: 0.5,
+                rate: 0.0,
+                dividend_yield: 0.0,
+                vol: 0.2,
+            },
             Right::Call,
         );
         assert!((price - bsm).abs() < 1e-12 + 2.0 * sigma, "sigma {sigma}: {price} {bsm}");
@@ -58,7 +69,9 @@ fn calibration_recovers_its_own_surface() {
     let fit = calibrate(&quotes, None, &Bounds::default()).unwrap();
     let (f, t) = (fit.model, truth);
     println!("{fit:?}");
-    for (found, expected) in [(f.v0, t.v0), (f.kappa, t.kappa), (f.theta, t.theta), (f.sigma, t.sigma), (f.rho, t.rho)] {
+    for (found, expected) in
+        [(f.v0, t.v0), (f.kappa, t.kappa), (f.theta, t.theta), (f.sigma, t.sigma), (f.rho, t.rho)]
+    {
         assert!((found / expected - 1.0).abs() < 1e-4, "{fit:?}");
     }
     assert!(fit.rmse_vol < 1e-7 && fit.has_converged && fit.at_bound == [false; 5]);
@@ -76,7 +89,14 @@ fn surface_of(model: &Heston) -> Vec<VolQuote> {
             strip.out_of_the_money(&[k], &mut price).expect("a valid strip");
             let right = if k >= 0.0 { Right::Call } else { Right::Put };
             let vol = onetape_pricing::bsm::implied_vol(
-                &onetape_pricing::bsm::IvInputs { price: price[0], spot: 1.0, strike: k.exp(), years, rate: 0.0, dividend_yield: 0.0 },
+                &onetape_pricing::bsm::IvInputs {
+                    price: price[0],
+                    spot: 1.0,
+                    strike: k.exp(),
+                    years,
+                    rate: 0.0,
+                    dividend_yield: 0.0,
+                },
                 right,
             )
             .expect("a valid strip");

@@ -6,7 +6,8 @@ use onetape_pricing::exotic::barrier::BarrierOption;
 use onetape_pricing::heston::{Bates, Heston, Market};
 use onetape_pricing::mc::model::{BasketPaths, Gbm, HestonPaths, LocalVolPaths, MertonPaths, PathModel};
 use onetape_pricing::mc::payoff::{
-    Asian, Average, Barrier, Basket, ContinuousBarrier, European, Knock, Lookback, Payoff, geometric_asian_value,
+    Asian, Average, Barrier, Basket, ContinuousBarrier, European, Knock, Lookback, Payoff,
+    geometric_asian_value,
 };
 use onetape_pricing::mc::{Control, Estimate, Sampling, Simulation, Sums};
 
@@ -21,8 +22,16 @@ fn call(strike: f64, years: f64) -> European {
     European { right: Right::Call, strike, discount: MARKET.discount(years) }
 }
 
-fn simulate<M: PathModel>(model: &M, times: &[f64], payoff: &dyn Payoff, sampling: Sampling, paths: u64) -> Estimate {
-    Simulation { model, times, payoff, control: None, sampling, seed: 11, paths }.run().expect("a valid simulation")
+fn simulate<M: PathModel>(
+    model: &M,
+    times: &[f64],
+    payoff: &dyn Payoff,
+    sampling: Sampling,
+    paths: u64,
+) -> Estimate {
+    Simulation { model, times, payoff, control: None, sampling, seed: 11, paths }
+        .run()
+        .expect("a valid simulation")
 }
 
 fn assert_close(found: &Estimate, exact: f64, slack: f64) {
@@ -49,8 +58,15 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     let times: Vec<f64> = (1..=12).map(|i| f64::from(i) / 12.0).collect();
     let payoff = Asian { right: Right::Call, strike: 100.0, average: Average::Arithmetic, discount: 0.97 };
     for sampling in [Sampling::Antithetic, Sampling::Sobol] {
-        let simulation =
-            Simulation { model: &GBM, times: &times, payoff: &payoff, control: None, sampling, seed: 3, paths: 1 << 15 };
+        let simulation = Simulation {
+            model: &GBM,
+            times: &times,
+            payoff: &payoff,
+            control: None,
+            sampling,
+            seed: 3,
+            paths: 1 << 15,
+        };
         let alone = simulation.run().unwrap();
         for threads in [2, 3, 5] {
             let blocks = simulation.block_count();
@@ -79,8 +95,13 @@ fn geometric_control_tames_the_asian_option() {
     let alone = simulate(&GBM, &times, &geometric, Sampling::Independent, 1 << 14);
     assert_close(&alone, value, 0.0);
     let with = Simulation {
-        model: &GBM, times: &times, payoff: &payoff, control: Some(Control { payoff: &geometric, value }),
-        sampling: Sampling::Independent, seed: 11, paths: 1 << 14,
+        model: &GBM,
+        times: &times,
+        payoff: &payoff,
+        control: Some(Control { payoff: &geometric, value }),
+        sampling: Sampling::Independent,
+        seed: 11,
+        paths: 1 << 14,
     }
     .run()
     .unwrap();
@@ -91,11 +112,21 @@ fn geometric_control_tames_the_asian_option() {
 #[test]
 fn bridged_barrier_matches_the_closed_form() {
     let times: Vec<f64> = (1..=10).map(|i| f64::from(i) * 0.05).collect();
-    let barrier = Barrier { option: call(100.0, 0.5), knock: Knock::Out, level: 90.0, is_up: false, rebate: 0.0 };
+    let barrier =
+        Barrier { option: call(100.0, 0.5), knock: Knock::Out, level: 90.0, is_up: false, rebate: 0.0 };
     let payoff = ContinuousBarrier { barrier, spot: 100.0, variances: vec![0.25 * 0.25 * 0.05; 10] };
     let exact = BarrierOption {
-        spot: 100.0, strike: 100.0, barrier: 90.0, is_up: false, knock: Knock::Out, right: Right::Call, rebate: 0.0,
-        years: 0.5, rate: 0.03, dividend_yield: 0.01, vol: 0.25,
+        spot: 100.0,
+        strike: 100.0,
+        barrier: 90.0,
+        is_up: false,
+        knock: Knock::Out,
+        right: Right::Call,
+        rebate: 0.0,
+        years: 0.5,
+        rate: 0.03,
+        dividend_yield: 0.01,
+        vol: 0.25,
     }
     .price()
     .unwrap();
@@ -115,7 +146,11 @@ fn heston_paths_match_the_fourier_price() {
     }
     // The forward is a martingale.
     let forward = |prices: &[f64]| prices[prices.len() - 1];
-    assert_close(&simulate(&paths, &times, &forward, Sampling::Antithetic, 1 << 16), MARKET.forward(1.0), 0.01);
+    assert_close(
+        &simulate(&paths, &times, &forward, Sampling::Antithetic, 1 << 16),
+        MARKET.forward(1.0),
+        0.01,
+    );
 }
 
 #[test]
@@ -138,15 +173,21 @@ fn local_volatility_that_is_constant_is_black_scholes() {
 fn a_basket_of_one_asset_twice_is_that_asset() {
     let correlations = [1.0, 0.999_999_999, 0.999_999_999, 1.0];
     let paths = BasketPaths::new(&[100.0, 100.0], &[0.01, 0.01], &[0.25, 0.25], &correlations, 0.03).unwrap();
-    let payoff = Basket { weights: vec![0.5, 0.5], right: Right::Put, strike: 95.0, discount: MARKET.discount(0.5) };
-    assert_close(&simulate(&paths, &[0.5], &payoff, Sampling::Antithetic, 1 << 16), bsm(95.0, 0.5, Right::Put), 1e-3);
+    let payoff =
+        Basket { weights: vec![0.5, 0.5], right: Right::Put, strike: 95.0, discount: MARKET.discount(0.5) };
+    assert_close(
+        &simulate(&paths, &[0.5], &payoff, Sampling::Antithetic, 1 << 16),
+        bsm(95.0, 0.5, Right::Put),
+        1e-3,
+    );
     assert!(BasketPaths::new(&[1.0, 1.0], &[0.0; 2], &[0.2; 2], &[1.0, 1.5, 1.5, 1.0], 0.0).is_err());
 }
 
 #[test]
 fn look_back_dominates_the_plain_option() {
     let times: Vec<f64> = (1..=50).map(|i| f64::from(i) * 0.01).collect();
-    let payoff = Lookback { right: Right::Call, strike: Some(105.0), spot: 100.0, discount: MARKET.discount(0.5) };
+    let payoff =
+        Lookback { right: Right::Call, strike: Some(105.0), spot: 100.0, discount: MARKET.discount(0.5) };
     let found = simulate(&GBM, &times, &payoff, Sampling::Sobol, 1 << 14);
     assert!(found.mean > 1.2 * bsm(105.0, 0.5, Right::Call));
 }
@@ -156,7 +197,9 @@ fn impossible_simulations_are_refused() {
     let payoff = call(100.0, 1.0);
     let with = |times: &[f64], paths: u64, sampling: Sampling, vol: f64| {
         let model = Gbm { vol, ..GBM };
-        Simulation { model: &model, times, payoff: &payoff, control: None, sampling, seed: 0, paths }.run().is_err()
+        Simulation { model: &model, times, payoff: &payoff, control: None, sampling, seed: 0, paths }
+            .run()
+            .is_err()
     };
     assert!(with(&[], 10, Sampling::Independent, 0.2));
     assert!(with(&[0.5, 0.4], 10, Sampling::Independent, 0.2));

@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn units_of_a_trader() {
-        let inputs = BsmInputs { spot: 100.0, strike: 100.0, years: 0.25, rate: 0.02, dividend_yield: 0.0, vol: 0.2 };
+        let inputs =
+            BsmInputs { spot: 100.0, strike: 100.0, years: 0.25, rate: 0.02, dividend_yield: 0.0, vol: 0.2 };
         let per_unit = risk(&inputs, Right::Call);
         let position = DollarGreeks::new(&per_unit, 100.0, -500.0);
         assert!((position.vega_per_point - -5.0 * per_unit.vega).abs() < 1e-12);

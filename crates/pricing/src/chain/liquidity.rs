@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn half_marks() {
-        let inputs = LiquidityInputs { bid: 0.975, ask: 1.025, size: 20.0, volume: 200.0, open_interest: 1000.0 };
+        let inputs =
+            LiquidityInputs { bid: 0.975, ask: 1.025, size: 20.0, volume: 200.0, open_interest: 1000.0 };
         assert!((liquidity_score(&inputs).unwrap() - 0.5).abs() < 1e-14);
         assert_eq!(liquidity_score(&LiquidityInputs { bid: 0.0, ..inputs }).unwrap(), 0.0);
         assert_eq!(liquidity_score(&LiquidityInputs { bid: 2.0, ..inputs }).unwrap(), 0.0);
@@ -122,7 +123,12 @@ mod tests {
 
     #[test]
     fn unusual_means_new_or_far_above_the_past() {
-        let quiet = ActivityInputs { volume: 150.0, open_interest: 1000.0, volume_mean: 140.0, volume_deviation: 30.0 };
+        let quiet = ActivityInputs {
+            volume: 150.0,
+            open_interest: 1000.0,
+            volume_mean: 140.0,
+            volume_deviation: 30.0,
+        };
         let thresholds = ActivityThresholds::default();
         assert_eq!(unusual_activity(&quiet, &thresholds).unwrap(), None);
         let burst = ActivityInputs { volume: 400.0, ..quiet };

@@ -43,7 +43,8 @@ pub fn max_pain(series: &[SeriesActivity]) -> Result<MaxPain, ModelError> {
     }
     strikes.sort_by(f64::total_cmp);
     strikes.dedup();
-    let payout = |at: f64| series.iter().map(|s| s.open_interest * s.right.intrinsic(at, s.strike)).sum::<f64>();
+    let payout =
+        |at: f64| series.iter().map(|s| s.open_interest * s.right.intrinsic(at, s.strike)).sum::<f64>();
     strikes
         .into_iter()
         .map(|strike| MaxPain { strike, payout: payout(strike) })
@@ -104,7 +105,8 @@ pub fn profile(series: &[SeriesActivity]) -> Result<Vec<ProfileRow>, ModelError>
     for s in series {
         let strike = positive("strike", s.strike)?;
         let row = rows.entry(strike.to_bits()).or_insert(ProfileRow { strike, ..ProfileRow::default() });
-        let (oi, volume) = (non_negative("open interest", s.open_interest)?, non_negative("volume", s.volume)?);
+        let (oi, volume) =
+            (non_negative("open interest", s.open_interest)?, non_negative("volume", s.volume)?);
         match s.right {
             Right::Call => {
                 row.call_open_interest += oi;

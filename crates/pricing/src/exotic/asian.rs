@@ -42,7 +42,12 @@ pub fn arithmetic_call(
     non_negative("strike", strike)?;
     positive("T", years)?;
     positive("volatility", vol)?;
-    crate::model_error::in_range("grid intervals and steps", grid.space.min(grid.time) as f64, "at least 8", |n| n >= 8.0)?;
+    crate::model_error::in_range(
+        "grid intervals and steps",
+        grid.space.min(grid.time) as f64,
+        "at least 8",
+        |n| n >= 8.0,
+    )?;
     // With a yield: e^{-qT} times the price at the rate r - q.
     let rate = market.rate - market.dividend_yield;
     let weight = |left: f64| {
@@ -120,7 +125,11 @@ mod tests {
     #[test]
     fn linetsky_cases() {
         // Linetsky (2004), table 3 (eigenfunction expansion).
-        let rows = [(1.9, 0.05, 0.5, 1.0, 0.193_173_79), (2.0, 0.05, 0.5, 1.0, 0.246_415_69), (2.0, 0.02, 0.1, 1.0, 0.055_986_04)];
+        let rows = [
+            (1.9, 0.05, 0.5, 1.0, 0.193_173_79),
+            (2.0, 0.05, 0.5, 1.0, 0.246_415_69),
+            (2.0, 0.02, 0.1, 1.0, 0.055_986_04),
+        ];
         for (spot, rate, vol, years, value) in rows {
             let market = Market { spot, rate, dividend_yield: 0.0 };
             let found = arithmetic_call(&market, 2.0, years, vol, AsianGrid::default()).unwrap();

@@ -113,10 +113,8 @@ impl Terms {
         let y1 = (log_hk - log_sh) / deviation + shift;
         let y2 = -log_sh / deviation + shift;
         let z = -log_sh / deviation + lambda * deviation;
-        let (asset, cash) = (
-            o.spot * libm::exp(-o.dividend_yield * o.years),
-            o.strike * libm::exp(-o.rate * o.years),
-        );
+        let (asset, cash) =
+            (o.spot * libm::exp(-o.dividend_yield * o.years), o.strike * libm::exp(-o.rate * o.years));
         // (H/S)^p
         let power = |p: f64| libm::exp(-p * log_sh);
         let plain = |x: f64| phi * (asset * cdf(phi * x) - cash * cdf(phi * (x - deviation)));
@@ -144,8 +142,17 @@ mod tests {
     use proptest::prelude::*;
 
     const BASE: BarrierOption = BarrierOption {
-        spot: 100.0, strike: 90.0, barrier: 95.0, is_up: false, knock: Knock::Out, right: Right::Call,
-        rebate: 3.0, years: 0.5, rate: 0.08, dividend_yield: 0.04, vol: 0.25,
+        spot: 100.0,
+        strike: 90.0,
+        barrier: 95.0,
+        is_up: false,
+        knock: Knock::Out,
+        right: Right::Call,
+        rebate: 3.0,
+        years: 0.5,
+        rate: 0.08,
+        dividend_yield: 0.04,
+        vol: 0.25,
     };
 
     #[test]

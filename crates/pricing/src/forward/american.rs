@@ -132,7 +132,9 @@ mod tests {
     fn impossible_terms_are_refused() {
         let pairs = american_pairs(0.02, 0.05);
         let terms = AmericanTerms { spot: 100.0, years: 0.5, rate: 0.05, yield_guess: 0.0 };
-        let with = |terms: AmericanTerms| implied_forward_of_american(&pairs, &terms, &ParitySettings::default()).is_err();
+        let with = |terms: AmericanTerms| {
+            implied_forward_of_american(&pairs, &terms, &ParitySettings::default()).is_err()
+        };
         assert!(with(AmericanTerms { spot: f64::NAN, ..terms }));
         assert!(with(AmericanTerms { years: 0.0, ..terms }));
         assert!(implied_forward_of_american(&[], &terms, &ParitySettings::default()).is_err());

@@ -77,7 +77,11 @@ struct Expiry {
 /// # Errors
 /// [`ModelError`] when fewer than five usable quotes are given, a number is not
 /// admissible, or no step from the start can be evaluated.
-pub fn calibrate(quotes: &[VolQuote], start: Option<Heston>, bounds: &Bounds) -> Result<Calibration, ModelError> {
+pub fn calibrate(
+    quotes: &[VolQuote],
+    start: Option<Heston>,
+    bounds: &Bounds,
+) -> Result<Calibration, ModelError> {
     let expiries = group(quotes)?;
     let start = start.unwrap_or_else(|| guess(quotes));
     // 1e-10 of the forward is far below any quote's error and halves the nodes.
@@ -133,7 +137,9 @@ fn group(quotes: &[VolQuote]) -> Result<Vec<Expiry>, ModelError> {
                 expiry.range.high = expiry.range.high.max(k);
                 expiry.targets.push(target);
             }
-            None => expiries.push(Expiry { years, range: StrikeRange { low: k, high: k }, targets: vec![target] }),
+            None => {
+                expiries.push(Expiry { years, range: StrikeRange { low: k, high: k }, targets: vec![target] })
+            }
         }
     }
     Ok(expiries)

@@ -91,11 +91,7 @@ impl Heston {
             d_drift.scale(pull) + d_loading.scale(self.v0)
         };
         let by_kappa = chain(one, 0.0, 0.0) + drift.scale(self.theta);
-        let by_sigma = chain(
-            shift.scale(-self.rho),
-            self.sigma * p.level,
-            4.0 / (variance * self.sigma),
-        );
+        let by_sigma = chain(shift.scale(-self.rho), self.sigma * p.level, 4.0 / (variance * self.sigma));
         let by_rho = chain(shift.scale(-self.sigma), 0.0, 0.0);
         let value = drift.scale(pull) + loading.scale(self.v0);
         (value, [loading, by_kappa, drift.scale(self.kappa), by_sigma, by_rho])
@@ -134,11 +130,8 @@ impl HalfShiftedExponent for Heston {
         let gap = -minus_gap;
         let (q, sum) = (d * (one + decay) + beta * gap, beta + d);
         let small = level * gap / (d * sum);
-        let log = if variance > 0.0 {
-            small.scale(-0.5 * variance).ln_1p().scale(2.0 / variance)
-        } else {
-            -small
-        };
+        let log =
+            if variance > 0.0 { small.scale(-0.5 * variance).ln_1p().scale(2.0 / variance) } else { -small };
         let drift = -(level.scale(t) / sum) - log;
         let psi = drift.scale(self.kappa * self.theta) - (level * gap / q).scale(self.v0);
         (psi.re, psi.im)

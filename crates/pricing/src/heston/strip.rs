@@ -18,8 +18,8 @@
 //! out-of-the-money option below about 1e-16 of the forward is rounding noise, clamped
 //! to be non-negative. `T = 0` or vanishing total variance gives discounted intrinsic value.
 
-use super::exponent::{HalfShiftedExponent, PARAMETERS};
 use super::contour::half_weighted_price;
+use super::exponent::{HalfShiftedExponent, PARAMETERS};
 use super::{Bates, Heston, Market};
 use crate::Right;
 use crate::math::kernel;
@@ -102,16 +102,20 @@ struct Channel {
 
 /// Channels of [`Strip::with_greeks`]: d/dx, density, d/dT, then the parameters.
 const CHANNELS: usize = 3 + PARAMETERS;
-const FACTORS: [f64; 17] = [
-    0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.5, 6.5, 9.5, 14.0, 21.0, 32.0, 64.0, 128.0, 512.0, 4096.0,
-];
+const FACTORS: [f64; 17] =
+    [0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.5, 6.5, 9.5, 14.0, 21.0, 32.0, 64.0, 128.0, 512.0, 4096.0];
 
 impl Strip {
     /// A strip for prices under Heston.
     ///
     /// # Errors
     /// [`ModelError`] for parameters out of range.
-    pub fn heston(model: &Heston, t: f64, range: StrikeRange, accuracy: Accuracy) -> Result<Self, ModelError> {
+    pub fn heston(
+        model: &Heston,
+        t: f64,
+        range: StrikeRange,
+        accuracy: Accuracy,
+    ) -> Result<Self, ModelError> {
         model.validate()?;
         let contour = ContourModel::Heston(*model);
         Self::build(model, contour, model.expected_total_variance(t), t, range, accuracy)
@@ -132,15 +136,24 @@ impl Strip {
     ///
     /// # Errors
     /// As [`Strip::heston`].
-    pub fn with_greeks(model: &Heston, t: f64, range: StrikeRange, accuracy: Accuracy) -> Result<Self, ModelError> {
+    pub fn with_greeks(
+        model: &Heston,
+        t: f64,
+        range: StrikeRange,
+        accuracy: Accuracy,
+    ) -> Result<Self, ModelError> {
         positive("Heston sigma", model.sigma)?;
         positive("T", t)?;
         let mut strip = Self::heston(model, t, range, accuracy)?;
         if strip.contour.is_some() {
-            return Err(ModelError::NoConvergence { what: "Fourier integral of the Greeks", residual: accuracy.tolerance });
+            return Err(ModelError::NoConvergence {
+                what: "Fourier integral of the Greeks",
+                residual: accuracy.tolerance,
+            });
         }
         let count = strip.price_re.len();
-        strip.extra = vec![Channel { re: Vec::with_capacity(count), im: Vec::with_capacity(count) }; CHANNELS];
+        strip.extra =
+            vec![Channel { re: Vec::with_capacity(count), im: Vec::with_capacity(count) }; CHANNELS];
         for n in 0..count {
             let u = n as f64 * strip.step;
             let value = (strip.price_re[n], strip.price_im[n]);
@@ -359,7 +372,11 @@ impl Strip {
     /// [`ModelError`] when the strike is out of range or the strip holds prices only.
     pub fn greeks(&self, market: &Market, strike: f64, right: Right) -> Result<HestonGreeks, ModelError> {
         if self.extra.len() != CHANNELS {
-            return Err(ModelError::TooFew { what: "strip with Greeks", needed: CHANNELS, found: self.extra.len() });
+            return Err(ModelError::TooFew {
+                what: "strip with Greeks",
+                needed: CHANNELS,
+                found: self.extra.len(),
+            });
         }
         let x = self.moneyness(market, strike)?;
         let (t, r, q, s) = (self.t, market.rate, market.dividend_yield, market.spot);

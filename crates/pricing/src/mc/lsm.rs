@@ -178,7 +178,11 @@ pub struct LsmResult {
 ///
 /// # Errors
 /// [`ModelError`] when the exercise is out of range or the dates' lengths differ.
-pub fn on_paths(exercise: &Exercise, prices: &[Vec<f64>], discounts: &[f64]) -> Result<LsmResult, ModelError> {
+pub fn on_paths(
+    exercise: &Exercise,
+    prices: &[Vec<f64>],
+    discounts: &[f64],
+) -> Result<LsmResult, ModelError> {
     exercise.validate()?;
     crate::model_error::same_length("exercise dates and discounts", prices.len(), discounts.len())?;
     let (Some(last), Some(&first_discount)) = (prices.last(), discounts.first()) else {
@@ -284,8 +288,7 @@ fn finish(induction: Induction<'_>, discount: f64, european: f64, now: f64) -> L
         .sum();
     let n = (cash.len() / group) as f64;
     let standard_error = discount * (squares / (n * (n - 1.0).max(1.0))).sqrt();
-    let estimate =
-        Estimate { mean: (discount * centre).max(now), standard_error, paths: cash.len() as u64 };
+    let estimate = Estimate { mean: (discount * centre).max(now), standard_error, paths: cash.len() as u64 };
     LsmResult { estimate, european, continuations: induction.continuations }
 }
 

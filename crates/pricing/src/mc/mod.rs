@@ -154,7 +154,11 @@ impl<M: PathModel + ?Sized> Simulation<'_, M> {
     pub fn block_count(&self) -> u64 {
         let per_block = BLOCK_PATHS as u64 * if self.sampling == Sampling::Antithetic { 2 } else { 1 };
         let blocks = self.paths.div_ceil(per_block);
-        if self.sampling == Sampling::Sobol { blocks.div_ceil(SOBOL_REPLICATES) * SOBOL_REPLICATES } else { blocks }
+        if self.sampling == Sampling::Sobol {
+            blocks.div_ceil(SOBOL_REPLICATES) * SOBOL_REPLICATES
+        } else {
+            blocks
+        }
     }
 
     /// The sums of one block; depends on (self, block) only. Empty when the simulation is
@@ -296,7 +300,11 @@ impl Workspace {
         }
     }
 
-    fn evaluate<M: PathModel + ?Sized>(&mut self, simulation: &Simulation<'_, M>, normals: &[f64]) -> (f64, f64) {
+    fn evaluate<M: PathModel + ?Sized>(
+        &mut self,
+        simulation: &Simulation<'_, M>,
+        normals: &[f64],
+    ) -> (f64, f64) {
         simulation.model.path(&self.prepared, normals, &mut self.prices);
         let x = simulation.control.as_ref().map_or(0.0, |c| c.payoff.value(&self.prices));
         (simulation.payoff.value(&self.prices), x)

@@ -58,7 +58,9 @@ impl Payoff for Asian {
         let n = prices.len() as f64;
         let average = match self.average {
             Average::Arithmetic => prices.iter().sum::<f64>() / n,
-            Average::Geometric => crate::math::kernel::exp(prices.iter().map(|&s| crate::math::kernel::ln(s)).sum::<f64>() / n),
+            Average::Geometric => {
+                crate::math::kernel::exp(prices.iter().map(|&s| crate::math::kernel::ln(s)).sum::<f64>() / n)
+            }
         };
         self.discount * self.right.intrinsic(average, self.strike)
     }

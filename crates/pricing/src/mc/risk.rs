@@ -70,7 +70,11 @@ pub fn position_risk<M: PathModel + ?Sized>(
     outcomes.sort_by(f64::total_cmp);
     let tail = (((1.0 - settings.confidence) * n) as usize).clamp(1, outcomes.len());
     Ok(PositionRisk {
-        mean: Estimate { mean, standard_error: (squares / (n * (n - 1.0))).sqrt(), paths: outcomes.len() as u64 },
+        mean: Estimate {
+            mean,
+            standard_error: (squares / (n * (n - 1.0))).sqrt(),
+            paths: outcomes.len() as u64,
+        },
         value_at_risk: -outcomes[tail - 1],
         expected_shortfall: -outcomes[..tail].iter().sum::<f64>() / tail as f64,
         probability_of_profit: profits / n,

@@ -184,7 +184,12 @@ impl BrownianBridge {
         let mut is_set = vec![false; n];
         if let Some(&end) = times.last() {
             order.push(BridgePoint {
-                at: n - 1, left: None, right: None, left_weight: 0.0, right_weight: 0.0, deviation: end.sqrt(),
+                at: n - 1,
+                left: None,
+                right: None,
+                left_weight: 0.0,
+                right_weight: 0.0,
+                deviation: end.sqrt(),
             });
             is_set[n - 1] = true;
         }
@@ -223,7 +228,13 @@ impl BrownianBridge {
     }
 
     /// Replaces normals in order of importance by standardised increments in order of time.
-    fn increments(&self, normals: &[f64], w: &mut [f64], out: impl Fn(usize, f64, &mut [f64]), target: &mut [f64]) {
+    fn increments(
+        &self,
+        normals: &[f64],
+        w: &mut [f64],
+        out: impl Fn(usize, f64, &mut [f64]),
+        target: &mut [f64],
+    ) {
         for (point, z) in self.order.iter().zip(normals) {
             let left = point.left.map_or(0.0, |l| w[l]);
             let right = point.right.map_or(0.0, |r| w[r]);

@@ -48,7 +48,11 @@ pub fn fit_sabr(quotes: &[SmileQuote], forward: f64, years: f64, beta: f64) -> R
     in_range("SABR beta", beta, "in [0, 1]", |b| (0.0..=1.0).contains(&b))?;
     let used = usable(quotes)?;
     if used.len() < 3 {
-        return Err(ModelError::TooFew { what: "SABR fit (quotes with weight)", needed: 3, found: used.len() });
+        return Err(ModelError::TooFew {
+            what: "SABR fit (quotes with weight)",
+            needed: 3,
+            found: used.len(),
+        });
     }
     let money = used.iter().min_by(|a, b| a.k.abs().total_cmp(&b.k.abs())).map_or(0.2, |q| q.vol);
     let decode = |x: &Parameters| Sabr {
@@ -116,12 +120,18 @@ pub fn fit_ssvi(expiries: &[SsviExpiry]) -> Result<SsviFit, ModelError> {
     let mut last = (0.0, 0.0);
     for e in expiries {
         in_range("T", e.years, "ascending and greater than 0", |t| t > last.0)?;
-        in_range("at-the-money variance", e.theta, "positive and non-decreasing", |v| v > 0.0 && v >= last.1)?;
+        in_range("at-the-money variance", e.theta, "positive and non-decreasing", |v| {
+            v > 0.0 && v >= last.1
+        })?;
         last = (e.years, e.theta);
         used.extend(usable(&e.quotes)?.into_iter().map(|q| (e.years, e.theta, q)));
     }
     if used.len() < 4 {
-        return Err(ModelError::TooFew { what: "SSVI fit (quotes with weight)", needed: 4, found: used.len() });
+        return Err(ModelError::TooFew {
+            what: "SSVI fit (quotes with weight)",
+            needed: 4,
+            found: used.len(),
+        });
     }
     let decode = |x: &Parameters| {
         let rho = 0.999 * libm::tanh(x[0]);
@@ -154,8 +164,10 @@ pub fn fit_ssvi(expiries: &[SsviExpiry]) -> Result<SsviFit, ModelError> {
     }
     let (cost, surface) = best.ok_or(ModelError::NoConvergence { what: "SSVI fit", residual: f64::NAN })?;
     let weights: f64 = used.iter().map(|(_, _, q)| q.weight).sum();
-    let slices: Vec<SsviSlice> =
-        expiries.iter().map(|e| SsviSlice { rho: surface.rho, theta: e.theta, phi: surface.phi(e.theta) }).collect();
+    let slices: Vec<SsviSlice> = expiries
+        .iter()
+        .map(|e| SsviSlice { rho: surface.rho, theta: e.theta, phi: surface.phi(e.theta) })
+        .collect();
     let is_arbitrage_free = slices.iter().all(SsviSlice::is_surely_butterfly_free)
         && slices.windows(2).all(|w| super::ssvi::is_calendar_free(&w[0], &w[1]));
     Ok(SsviFit { surface, rmse_vol: (cost / weights).sqrt(), is_arbitrage_free })
@@ -201,13 +213,20 @@ mod tests {
         let truth = Sabr { alpha: 2.0, beta: 0.5, nu: 0.7, rho: -0.4 };
         let quotes: Vec<SmileQuote> = (-8..=8)
             .map(|i| f64::from(i) * 0.04)
-            .map(|k| SmileQuote { k, vol: truth.black_vol(100.0, 100.0 * libm::exp(k), 0.5).unwrap(), weight: 1.0 })
+            .map(|k| SmileQuote {
+                k,
+                vol: truth.black_vol(100.0, 100.0 * libm::exp(k), 0.5).unwrap(),
+                weight: 1.0,
+            })
             .collect();
         let fit = fit_sabr(&quotes, 100.0, 0.5, 0.5).unwrap();
         assert!(fit.rmse_vol < 1e-8, "{fit:?}");
         assert!((fit.model.alpha - 2.0).abs() < 1e-5 && (fit.model.rho + 0.4).abs() < 1e-5, "{fit:?}");
         let both = compare_smiles(&quotes, 100.0, 0.5, 0.5).unwrap();
-        assert!(both.svi.rmse_vol < 5e-4 && both.svi.is_arbitrage_free() && both.sabr_is_butterfly_free, "{both:?}");
+        assert!(
+            both.svi.rmse_vol < 5e-4 && both.svi.is_arbitrage_free() && both.sabr_is_butterfly_free,
+            "{both:?}"
+        );
     }
 
     #[test]

@@ -75,7 +75,11 @@ pub fn fit_svi(quotes: &[SmileQuote], years: f64, nearer: Option<&RawSvi>) -> Re
     positive("T", years)?;
     let used = usable(quotes)?;
     if used.len() < 5 {
-        return Err(ModelError::TooFew { what: "SVI fit (quotes with weight)", needed: 5, found: used.len() });
+        return Err(ModelError::TooFew {
+            what: "SVI fit (quotes with weight)",
+            needed: 5,
+            found: used.len(),
+        });
     }
     let range = checked_range(&used, years);
     let grid: Vec<f64> = penalty_grid(range);
@@ -159,7 +163,9 @@ fn checked_range(quotes: &[SmileQuote], years: f64) -> (f64, f64) {
 }
 
 fn penalty_grid(range: (f64, f64)) -> Vec<f64> {
-    (0..PENALTY_POINTS).map(|i| range.0 + (range.1 - range.0) * i as f64 / (PENALTY_POINTS - 1) as f64).collect()
+    (0..PENALTY_POINTS)
+        .map(|i| range.0 + (range.1 - range.0) * i as f64 / (PENALTY_POINTS - 1) as f64)
+        .collect()
 }
 
 fn encode(slice: &RawSvi) -> Parameters {

@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn flat_surface_has_flat_local_volatility() {
-        let flat = SviSurface::new(&[(1.0, RawSvi { a: 0.04, b: 0.0, rho: 0.0, m: 0.0, sigma: 0.1 })]).unwrap();
+        let flat =
+            SviSurface::new(&[(1.0, RawSvi { a: 0.04, b: 0.0, rho: 0.0, m: 0.0, sigma: 0.1 })]).unwrap();
         assert!((flat.local_vol(0.3, 0.4).unwrap() - 0.2).abs() < 1e-15);
     }
 

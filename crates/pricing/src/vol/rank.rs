@@ -56,7 +56,11 @@ pub fn iv_standing(previous: &[f64], today: f64, lookback: Lookback) -> Result<I
         below += usize::from(iv < today);
     }
     if high <= low {
-        return Err(ModelError::OutOfRange { what: "IV window's range", expected: "greater than 0", value: 0.0 });
+        return Err(ModelError::OutOfRange {
+            what: "IV window's range",
+            expected: "greater than 0",
+            value: 0.0,
+        });
     }
     Ok(IvStanding {
         rank: 100.0 * (today - low) / (high - low),

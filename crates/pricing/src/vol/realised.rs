@@ -70,9 +70,7 @@ pub fn realised_vol(bars: &[Bar], estimator: Estimator, sessions_per_year: f64) 
         bar.validate()?;
     }
     let daily = match estimator {
-        Estimator::CloseToClose => {
-            sample_variance(bars.windows(2).map(|w| ln(w[1].close / w[0].close)))
-        }
+        Estimator::CloseToClose => sample_variance(bars.windows(2).map(|w| ln(w[1].close / w[0].close))),
         Estimator::Parkinson => {
             mean(bars.iter().map(|b| square(ln(b.high / b.low)))) / (4.0 * core::f64::consts::LN_2)
         }
@@ -93,7 +91,11 @@ pub fn realised_vol(bars: &[Bar], estimator: Estimator, sessions_per_year: f64) 
 pub fn close_to_close(closes: &[f64], sessions_per_year: f64) -> Result<f64, ModelError> {
     positive("sessions per year", sessions_per_year)?;
     if closes.len() < 3 {
-        return Err(ModelError::TooFew { what: "realised volatility (closes)", needed: 3, found: closes.len() });
+        return Err(ModelError::TooFew {
+            what: "realised volatility (closes)",
+            needed: 3,
+            found: closes.len(),
+        });
     }
     for &close in closes {
         positive("close", close)?;
@@ -103,7 +105,9 @@ pub fn close_to_close(closes: &[f64], sessions_per_year: f64) -> Result<f64, Mod
 
 impl Bar {
     fn validate(&self) -> Result<(), ModelError> {
-        for (what, price) in [("open", self.open), ("high", self.high), ("low", self.low), ("close", self.close)] {
+        for (what, price) in
+            [("open", self.open), ("high", self.high), ("low", self.low), ("close", self.close)]
+        {
             positive(what, price)?;
         }
         in_range("bar's high", self.high, "at least its open, low and close", |h| {
@@ -115,7 +119,8 @@ impl Bar {
 
     /// `ln(H/C) ln(H/O) + ln(L/C) ln(L/O)`.
     fn rogers_satchell(&self) -> f64 {
-        ln(self.high / self.close) * ln(self.high / self.open) + ln(self.low / self.close) * ln(self.low / self.open)
+        ln(self.high / self.close) * ln(self.high / self.open)
+            + ln(self.low / self.close) * ln(self.low / self.open)
     }
 }
 

@@ -34,7 +34,8 @@ pub fn constant_maturity(points: &[TermPoint], years: f64) -> Result<f64, ModelE
 /// which is calendar arbitrage.
 #[must_use]
 pub fn forward_vol(near: TermPoint, far: TermPoint) -> Option<f64> {
-    let variance = (far.vol * far.vol * far.years - near.vol * near.vol * near.years) / (far.years - near.years);
+    let variance =
+        (far.vol * far.vol * far.years - near.vol * near.vol * near.years) / (far.years - near.years);
     (variance >= 0.0).then(|| variance.sqrt())
 }
 

@@ -58,7 +58,8 @@ fn wing_cost(wing: Wing<'_>, terms: &SwapTerms, side: f64) -> Result<f64, ModelE
     if wing.strikes.len() < 2 {
         return Err(ModelError::TooFew { what: "variance swap wing", needed: 2, found: wing.strikes.len() });
     }
-    let payoff = |s: f64| 2.0 / terms.years * ((s - terms.boundary) / terms.boundary - libm::log(s / terms.boundary));
+    let payoff =
+        |s: f64| 2.0 / terms.years * ((s - terms.boundary) / terms.boundary - libm::log(s / terms.boundary));
     let (mut cost, mut held) = (0.0, 0.0);
     for i in 0..wing.strikes.len() - 1 {
         let here = positive("strike", wing.strikes[i])?;
@@ -140,7 +141,14 @@ mod tests {
         let terms = SwapTerms { spot: 100.0, rate: 0.03, dividend_yield: 0.01, years: 0.5, boundary: 101.0 };
         let price = |strike: f64, right| {
             crate::bsm::price(
-                &crate::bsm::BsmInputs { spot: 100.0, strike, years: 0.5, rate: 0.03, dividend_yield: 0.01, vol: 0.25 },
+                &crate::bsm::BsmInputs {
+                    spot: 100.0,
+                    strike,
+                    years: 0.5,
+                    rate: 0.03,
+                    dividend_yield: 0.01,
+                    vol: 0.25,
+                },
                 right,
             )
         };

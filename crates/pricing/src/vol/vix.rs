@@ -73,7 +73,11 @@ pub fn term_variance(quotes: &[StrikeQuotes], years: f64, rate: f64) -> Result<T
     let forward = finite("forward", closest.strike + growth * closest.parity_gap())?;
     let below = quotes.partition_point(|q| q.strike <= forward);
     if below == 0 {
-        return Err(ModelError::OutOfRange { what: "forward", expected: "at or above the lowest strike", value: forward });
+        return Err(ModelError::OutOfRange {
+            what: "forward",
+            expected: "at or above the lowest strike",
+            value: forward,
+        });
     }
     let middle = below - 1;
     let puts = select(quotes[..middle].iter().rev(), |q| (q.put_bid, q.put_ask));
@@ -97,7 +101,13 @@ pub fn term_variance(quotes: &[StrikeQuotes], years: f64, rate: f64) -> Result<T
     let sum: f64 = contributions.iter().map(|c| c.value).sum();
     let k0 = at.strike;
     let offset = forward / k0 - 1.0;
-    Ok(TermVariance { years, forward, k0, variance: 2.0 / years * sum - offset * offset / years, contributions })
+    Ok(TermVariance {
+        years,
+        forward,
+        k0,
+        variance: 2.0 / years * sum - offset * offset / years,
+        contributions,
+    })
 }
 
 /// The index in points (20 = 20 %) from the variances of two expiries, given as
@@ -172,14 +182,19 @@ mod tests {
         let found = index((0.068_348_6, 0.018_462_92), (0.088_268_6, 0.018_821_01)).unwrap();
         assert!((found - 13.685_821).abs() < 5e-6);
         // White paper (2009): 0.4727679, 0.3668180, 61.22.
-        let found = index((0.024_657_534_246_575_34, 0.472_767_9), (0.101_369_863_013_698_63, 0.366_818_0)).unwrap();
+        let found =
+            index((0.024_657_534_246_575_34, 0.472_767_9), (0.101_369_863_013_698_63, 0.366_818_0)).unwrap();
         assert!((found - 61.22).abs() < 5e-3);
     }
 
     #[test]
     fn stops_after_two_strikes_without_a_bid() {
         let quote = |strike: f64, call: f64, put: f64| StrikeQuotes {
-            strike, call_bid: call, call_ask: call + 0.1, put_bid: put, put_ask: put + 0.1,
+            strike,
+            call_bid: call,
+            call_ask: call + 0.1,
+            put_bid: put,
+            put_ask: put + 0.1,
         };
         let quotes = [
             quote(80.0, 20.0, 0.5), // beyond two missing bids: not used

@@ -4,7 +4,8 @@ use onetape_pricing::heston::{Heston, Market};
 
 fn price(row: &Row) -> f64 {
     let n = |c| row.number(c);
-    let model = Heston { v0: n("v0"), kappa: n("kappa"), theta: n("theta"), sigma: n("sigma"), rho: n("rho") };
+    let model =
+        Heston { v0: n("v0"), kappa: n("kappa"), theta: n("theta"), sigma: n("sigma"), rho: n("rho") };
     let market = Market { spot: n("S"), rate: n("r"), dividend_yield: n("q") };
     let right = if row.text("type") == "c" { Right::Call } else { Right::Put };
     model.price(&market, n("K"), n("T"), right).expect("a valid row")

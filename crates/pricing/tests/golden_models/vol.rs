@@ -66,7 +66,10 @@ fn variance_swap() {
     let years = row.number("T");
     let vol = |k: f64| 0.20 - 0.01 * (k - 100.0) / 5.0;
     let value = |strike: f64, right| {
-        price(&BsmInputs { spot: 100.0, strike, years, rate: 0.05, dividend_yield: 0.0, vol: vol(strike) }, right)
+        price(
+            &BsmInputs { spot: 100.0, strike, years, rate: 0.05, dividend_yield: 0.0, vol: vol(strike) },
+            right,
+        )
     };
     let puts: Vec<f64> = (0..=10).map(|i| 100.0 - 5.0 * f64::from(i)).collect();
     let calls: Vec<f64> = (0..=7).map(|i| 100.0 + 5.0 * f64::from(i)).collect();
@@ -91,10 +94,22 @@ fn pnl_explain() {
     for row in &rows {
         let n = |c| row.number(c);
         let right = if row.text("type") == "c" { Right::Call } else { Right::Put };
-        let start =
-            BsmInputs { spot: n("S0"), strike: n("K"), years: n("T0"), rate: n("r0"), dividend_yield: n("q"), vol: n("sigma0") };
-        let end = BsmInputs { spot: n("S1"), years: n("T0") - n("dt"), rate: n("r1"), vol: n("sigma1"), ..start };
-        let step = Move { spot: n("S1") - n("S0"), vol: n("sigma1") - n("sigma0"), years: n("dt"), rate: n("r1") - n("r0") };
+        let start = BsmInputs {
+            spot: n("S0"),
+            strike: n("K"),
+            years: n("T0"),
+            rate: n("r0"),
+            dividend_yield: n("q"),
+            vol: n("sigma0"),
+        };
+        let end =
+            BsmInputs { spot: n("S1"), years: n("T0") - n("dt"), rate: n("r1"), vol: n("sigma1"), ..start };
+        let step = Move {
+            spot: n("S1") - n("S0"),
+            vol: n("sigma1") - n("sigma0"),
+            years: n("dt"),
+            rate: n("r1") - n("r0"),
+        };
         let found = taylor(&greeks(&start, right), &step);
         let pnl = price(&end, right) - price(&start, right);
         for (value, column) in [
