@@ -170,8 +170,10 @@ fn z_over_x(z: f64, rho: f64) -> f64 {
     }
     let shifted = z - rho;
     let root = (shifted * shifted + one_minus_square(rho)).sqrt();
-    // (root + z - rho)/(1 - rho) - 1 = z (1 + (z - 2 rho)/(1 + root))/(1 - rho)
-    let excess = z * (1.0 + (z - 2.0 * rho) / (1.0 + root)) / (1.0 - rho);
+    // The logarithm's argument less one, z (1 + root + z - 2 rho)/((1 + root)(1 - rho)), with
+    // root + z - rho divided by 1 - rho in the form that does not cancel as rho nears 1.
+    let slope = if shifted < 0.0 { (1.0 + rho) / (root - shifted) } else { (root + shifted) / (1.0 - rho) };
+    let excess = z * (slope + 1.0) / (1.0 + root);
     z / libm::log1p(excess)
 }
 
@@ -208,6 +210,20 @@ mod tests {
         for (f, k, t, alpha, beta, nu, rho, vol) in rows {
             let found = Sabr { alpha, beta, nu, rho }.black_vol(f, k, t).unwrap();
             assert!((found / vol - 1.0).abs() < 1e-13, "{found} {vol}");
+        }
+    }
+
+    #[test]
+    fn quotient_keeps_its_digits_at_extreme_correlation() {
+        // 50-digit values of z/x(z).
+        let rows = [
+            (0.5, 0.9999, 0.721_399_549_317_574_9),
+            (0.5, -0.9999, 1.233_134_834_739_622),
+            (-3.0, 0.9999, 2.163_998_656_906_61),
+            (1e-9, 0.999_999, 0.999_999_999_500_000_5),
+        ];
+        for (z, rho, expected) in rows {
+            assert!((z_over_x(z, rho) / expected - 1.0).abs() < 4e-15, "{z} {rho}: {}", z_over_x(z, rho));
         }
     }
 
