@@ -73,6 +73,8 @@ pub(super) struct Workspace {
     jacobian: Vec<f64>,
     residual: Vec<f64>,
     own_slope: Vec<f64>,
+    /// Per node: numerator, denominator and the slopes of their European parts in ln B.
+    terms: [Vec<f64>; 4],
 }
 
 impl Put {
@@ -94,15 +96,6 @@ impl Put {
         let beta = if a > 0.0 { -a - root } else { -(2.0 * self.rate / variance) / (root - a) };
         self.strike * (beta / (beta - 1.0))
     }
-
-    /// A first guess of ln(X/B) at time τ: Bjerksund & Stensland's (1993) interpolation between the
-    /// limits, in terms of the call's boundary, which is proportional to 1/B.
-    fn guess(&self, span: f64, tau: f64) -> f64 {
-        let spread = 2.0 * self.vol * tau.sqrt();
-        let growth = (spread - (self.rate - self.dividend_yield) * tau).max(0.25 * spread);
-        let width = exp(span) - 1.0;
-        ln(1.0 + width * (1.0 - exp(-growth / width)))
-    }
 }
 
 impl Workspace {
@@ -111,14 +104,9 @@ impl Workspace {
         let limit = put.limit();
         self.log_limit = ln(limit);
         self.log_strike = ln(put.strike);
-        self.first_guess(put, tables);
-        dispatch(Solve { workspace: self, put, tables, plan });
-    }
-
-    fn first_guess(&mut self, put: &Put, tables: &Tables) {
-        let span = ln_ratio(put.limit(), put.perpetual()).clamp(1e-8, 50.0);
         self.y.clear();
-        self.y.extend(tables.nodes.iter().map(|x| put.guess(span, put.years * x * x)));
+        self.y.resize(tables.nodes.len(), 1.0);
+        dispatch(Solve { workspace: self, put, tables, plan });
     }
 
     /// ln B at the longest time.
@@ -153,9 +141,7 @@ impl Kernel for Solve<'_> {
         workspace.quadratic_guess(put, tables);
         let mut settled = false;
         for step in 1..=plan.newton_steps_max {
-            for node in 0..tables.nodes.len() {
-                workspace.equation::<true, true>(put, tables, node);
-            }
+            workspace.equations::<true, true>(put, tables);
             // The error left is of the order of the last step's square.
             settled = workspace.newton_step() <= plan.newton_settled;
             if settled && step >= plan.newton_steps {
@@ -165,22 +151,28 @@ impl Kernel for Solve<'_> {
         let (system, steps) =
             if settled { (plan.polish_system, plan.polish_steps) } else { (System::B, RESCUE_STEPS) };
         if !settled {
-            workspace.first_guess(put, tables);
             workspace.quadratic_guess(put, tables);
         }
         if system == System::B {
             workspace.prepare(put, tables, System::B);
         }
         for _ in 0..steps {
-            for node in 0..tables.nodes.len() {
-                match system {
-                    System::A => workspace.equation::<true, false>(put, tables, node),
-                    System::B => workspace.equation::<false, false>(put, tables, node),
-                }
+            match system {
+                System::A => workspace.equations::<true, false>(put, tables),
+                System::B => workspace.equations::<false, false>(put, tables),
             }
             workspace.fixed_point_step();
         }
     }
+}
+
+/// Eight values from `at`, by copy: the loops over lanes become vector code only where the compiler sees
+/// that what they write does not overlap what they read.
+#[inline(always)]
+pub(super) fn lanes(values: &[f64], at: usize) -> [f64; LANES] {
+    let mut out = [0.0; LANES];
+    out.copy_from_slice(&values[at..at + LANES]);
+    out
 }
 
 /// √ of the interpolated y², for the points from `at`.
@@ -189,7 +181,7 @@ fn interpolate(values: &[f64], columns: &[Vec<f64>], at: usize) -> [f64; LANES] 
     let mut sum = [0.0; LANES];
     for (value, column) in values.iter().zip(columns) {
         let square = value * value;
-        let column: &[f64] = &column[at..at + LANES];
+        let column = lanes(column, at);
         for lane in 0..LANES {
             sum[lane] += square * column[lane];
         }
@@ -224,40 +216,45 @@ impl Workspace {
         self.jacobian.resize(count * count, 0.0);
         self.residual.resize(count, 0.0);
         self.own_slope.resize(count, 0.0);
+        for term in &mut self.terms {
+            term.resize(count.next_multiple_of(LANES), 0.0);
+        }
         let root_years = put.years.sqrt();
         for (i, &x) in tables.nodes.iter().enumerate() {
             let tau = put.years * x * x;
             let root = root_years * x;
             for at in (0..points).step_by(LANES) {
-                let sines = &tables.sines[at..at + LANES];
-                let weights = &tables.weights[at..at + LANES];
-                let lanes = i * points + at..i * points + at + LANES;
-                let drift = &mut self.drift[lanes.clone()];
-                let inverse_vol = &mut self.inverse_vol[lanes.clone()];
-                let total_vol = &mut self.total_vol[lanes.clone()];
-                let numerator = &mut self.numerator[lanes.clone()];
-                let denominator = &mut self.denominator[lanes.clone()];
-                let density = &mut self.density[lanes];
-                for j in 0..LANES {
-                    let (sine, weight) = (sines[j], weights[j]);
+                let sines = lanes(&tables.sines, at);
+                let weights = lanes(&tables.weights, at);
+                let mut rows = [[0.0; LANES]; 6];
+                for lane in 0..LANES {
+                    let (sine, weight) = (sines[lane], weights[lane]);
                     let lag = tau * sine * sine;
                     let v = put.vol * root * sine;
-                    drift[j] = (put.rate - put.dividend_yield) * lag;
-                    total_vol[j] = v;
-                    inverse_vol[j] = 1.0 / v;
                     let measure = weight * sine * tau;
                     let smooth = FRAC_1_SQRT_2PI * weight * root / put.vol;
                     let grown_rate = put.rate * exp(put.rate * (tau - lag));
                     let grown_yield = put.dividend_yield * exp(put.dividend_yield * (tau - lag));
-                    denominator[j] = measure * grown_yield;
-                    density[j] = smooth * grown_yield;
-                    numerator[j] = grown_rate * if system == System::A { smooth } else { measure };
+                    rows[0][lane] = (put.rate - put.dividend_yield) * lag;
+                    rows[1][lane] = 1.0 / v;
+                    rows[2][lane] = v;
+                    rows[3][lane] = grown_rate * if system == System::A { smooth } else { measure };
+                    rows[4][lane] = measure * grown_yield;
+                    rows[5][lane] = smooth * grown_yield;
                 }
+                let to = i * points + at..i * points + at + LANES;
+                self.drift[to.clone()].copy_from_slice(&rows[0]);
+                self.inverse_vol[to.clone()].copy_from_slice(&rows[1]);
+                self.total_vol[to.clone()].copy_from_slice(&rows[2]);
+                self.numerator[to.clone()].copy_from_slice(&rows[3]);
+                self.denominator[to.clone()].copy_from_slice(&rows[4]);
+                self.density[to].copy_from_slice(&rows[5]);
             }
         }
     }
 
-    /// Improves the first guess: the quadratic approximation of Barone-Adesi &
+    /// The first guess of y: Bjerksund & Stensland's (1993) interpolation between the limits, in terms of
+    /// the call's boundary, which is proportional to 1/B, improved by the quadratic approximation of Barone-Adesi &
     /// Whaley (1987), eq. 20 for the put, by Newton steps in ln B. (Li's QD+ correction makes prices from
     /// the guess alone ten times better, but its nodes are too rough a start for Newton's method.)
     #[inline(always)]
@@ -273,74 +270,127 @@ impl Workspace {
         let Put { strike, rate, dividend_yield, vol, .. } = *put;
         let alpha = 2.0 * rate / (vol * vol);
         let omega = 2.0 * (rate - dividend_yield) / (vol * vol) - 1.0;
-        let count = LANES.min(tables.nodes.len() - at);
-        let (mut x, mut y) = ([1.0; LANES], [1.0; LANES]);
-        x[..count].copy_from_slice(&tables.nodes[at..at + count]);
-        y[..count].copy_from_slice(&self.y[at..at + count]);
+        let (x, mut y, count) = self.node_lanes(tables, at);
         let root_years = put.years.sqrt();
         let (log_limit, log_strike) = (self.log_limit, self.log_strike);
+        let width = exp(ln_ratio(put.limit(), put.perpetual()).clamp(1e-8, 50.0)) - 1.0;
+        for lane in 0..LANES {
+            let spread = 2.0 * vol * root_years * x[lane];
+            let growth = spread - (rate - dividend_yield) * put.years * x[lane] * x[lane];
+            let growth = if growth > 0.25 * spread { growth } else { 0.25 * spread };
+            y[lane] = ln(1.0 + width * (1.0 - exp(-growth / width)));
+        }
+        let start = y;
+        let mut terms = [[0.0; LANES]; 5];
         for lane in 0..LANES {
             let tau = put.years * x[lane] * x[lane];
-            let v = vol * root_years * x[lane];
-            let inverse = 1.0 / v;
-            let (spot_discount, discount) = (exp(-dividend_yield * tau), exp(-rate * tau));
-            let h = 1.0 - discount;
-            let root = (omega * omega + 4.0 * alpha / h).sqrt();
-            let lambda = -0.5 * (omega + root);
-            let start = y[lane];
-            let mut y_now = start;
-            for _ in 0..GUESS_STEPS {
-                let log_b = log_limit - y_now;
+            let h = 1.0 - exp(-rate * tau);
+            terms[0][lane] = vol * root_years * x[lane];
+            terms[1][lane] = (rate - dividend_yield) * tau - log_strike;
+            terms[2][lane] = exp(-dividend_yield * tau);
+            terms[3][lane] = 1.0 - h;
+            terms[4][lane] = -0.5 * (omega + (omega * omega + 4.0 * alpha / h).sqrt());
+        }
+        let [total_vol, shift, spot_discount, discount, lambda] = terms;
+        for _ in 0..GUESS_STEPS {
+            for lane in 0..LANES {
+                let v = total_vol[lane];
+                let inverse = 1.0 / v;
+                let log_b = log_limit - y[lane];
                 let b = exp(log_b);
-                let d1 = (log_b - log_strike + (rate - dividend_yield) * tau) * inverse + 0.5 * v;
+                let d1 = (log_b + shift[lane]) * inverse + 0.5 * v;
                 let normal = normal_pair(-d1, v - d1);
-                let strike_leg = strike * discount * normal.n2;
-                let spot_share = spot_discount * normal.n1;
-                let density = spot_discount * FRAC_1_SQRT_2PI * normal.bell1;
-                let early = strike - b - (strike_leg - b * spot_share);
-                let value = (1.0 - spot_share) * b + lambda * early;
-                let slope = b * ((1.0 - spot_share) * (1.0 - lambda) + density * inverse);
-                let next = y_now + value / slope;
-                let next = if next < 0.5 * y_now { 0.5 * y_now } else { next };
-                y_now = if next > 2.0 * y_now { 2.0 * y_now } else { next };
+                let spot_share = spot_discount[lane] * normal.n1;
+                let density = spot_discount[lane] * FRAC_1_SQRT_2PI * normal.bell1;
+                let early = strike - b - (strike * discount[lane] * normal.n2 - b * spot_share);
+                let value = (1.0 - spot_share) * b + lambda[lane] * early;
+                let slope = b * ((1.0 - spot_share) * (1.0 - lambda[lane]) + density * inverse);
+                let next = y[lane] + value / slope;
+                let next = if next < 0.5 * y[lane] { 0.5 * y[lane] } else { next };
+                y[lane] = if next > 2.0 * y[lane] { 2.0 * y[lane] } else { next };
             }
+        }
+        for lane in 0..LANES {
             // Close to expiry with q > r the quadratic approximation tends to K, not X; there
             // y ≈ 0.64 σ√τ (Evans, Kuske & Keller 2002) and `start` is 2 σ√τ.
-            let floor = 0.32 * start;
-            let y_now = if y_now < floor { floor } else { y_now };
-            y[lane] = if y_now < 10.0 * start { y_now } else { start };
+            let floor = 0.32 * start[lane];
+            let guess = if y[lane] < floor { floor } else { y[lane] };
+            y[lane] = if guess < 10.0 * start[lane] { guess } else { start[lane] };
         }
         self.y[at..at + count].copy_from_slice(&y[..count]);
     }
 
-    /// Residual ln B − ln(K e^{−(r−q)τ} N/D) at a node, and if `JACOBIAN` its row of the Jacobian in y.
+    /// Residuals ln B − ln(K e^{−(r−q)τ} N/D) at all nodes, and if `JACOBIAN` their derivatives in y.
     #[inline(always)]
-    fn equation<const SYSTEM_A: bool, const JACOBIAN: bool>(
-        &mut self,
-        put: &Put,
-        tables: &Tables,
-        node: usize,
-    ) {
-        let (n_sum, d_sum) = self.integrals::<SYSTEM_A>(tables, node);
-        let x = tables.nodes[node];
-        let log_b = self.log_limit - self.y[node];
-        let carry = (put.rate - put.dividend_yield) * (put.years * x * x);
-        let v = put.vol * (put.years.sqrt() * x);
-        let d1 = (log_b - self.log_strike + carry) / v + 0.5 * v;
-        let d2 = d1 - v;
-        let normal = normal_pair(d1, d2);
-        let (phi1, phi2) = (FRAC_1_SQRT_2PI * normal.bell1 / v, FRAC_1_SQRT_2PI * normal.bell2 / v);
-        let (numerator, denominator, own_numerator, own_denominator) = if SYSTEM_A {
-            (phi2 + n_sum, phi1 + normal.n1 + d_sum, -phi2 * d2 / v, phi1 * (1.0 - d1 / v))
-        } else {
-            (normal.n2 + n_sum, normal.n1 + d_sum, phi2, phi1)
-        };
-        let (per_n, per_d) = (1.0 / numerator, 1.0 / denominator);
-        self.residual[node] = log_b - self.log_strike + carry - ln_ratio(numerator, denominator);
+    fn equations<const SYSTEM_A: bool, const JACOBIAN: bool>(&mut self, put: &Put, tables: &Tables) {
+        let count = tables.nodes.len();
+        for at in (0..count).step_by(LANES) {
+            self.european_terms::<SYSTEM_A>(put, tables, at);
+        }
+        for node in 0..count {
+            let (n_sum, d_sum) = self.integrals::<SYSTEM_A>(tables, node);
+            let [numerator, denominator, own_numerator, own_denominator] = &mut self.terms;
+            numerator[node] += n_sum;
+            denominator[node] += d_sum;
+            let (per_n, per_d) = (1.0 / numerator[node], 1.0 / denominator[node]);
+            self.own_slope[node] = own_numerator[node] * per_n - own_denominator[node] * per_d;
+            if JACOBIAN {
+                self.jacobian_row(tables, node, per_n, per_d);
+            }
+        }
+        for at in (0..count).step_by(LANES) {
+            let (numerator, denominator) = (lanes(&self.terms[0], at), lanes(&self.terms[1], at));
+            let (x, y, rows) = self.node_lanes(tables, at);
+            let mut residual = [0.0; LANES];
+            for lane in 0..LANES {
+                let carry = (put.rate - put.dividend_yield) * (put.years * x[lane] * x[lane]);
+                residual[lane] = self.log_limit - y[lane] - self.log_strike + carry
+                    - ln_ratio(numerator[lane], denominator[lane]);
+            }
+            self.residual[at..at + rows].copy_from_slice(&residual[..rows]);
+        }
+    }
 
-        self.own_slope[node] = own_numerator * per_n - own_denominator * per_d;
-        if JACOBIAN {
-            self.jacobian_row(tables, node, per_n, per_d);
+    /// Node positions and values of y from `at`, padded with ones, and how many are real.
+    #[inline(always)]
+    fn node_lanes(&self, tables: &Tables, at: usize) -> ([f64; LANES], [f64; LANES], usize) {
+        let rows = LANES.min(tables.nodes.len() - at);
+        let (mut x, mut y) = ([1.0; LANES], [1.0; LANES]);
+        x[..rows].copy_from_slice(&tables.nodes[at..at + rows]);
+        y[..rows].copy_from_slice(&self.y[at..at + rows]);
+        (x, y, rows)
+    }
+
+    /// The terms of numerator and denominator without an integral, and their derivatives in ln B.
+    #[inline(always)]
+    fn european_terms<const SYSTEM_A: bool>(&mut self, put: &Put, tables: &Tables, at: usize) {
+        let (x, y, _) = self.node_lanes(tables, at);
+        let (shift, root_years) = (self.log_limit - self.log_strike, put.years.sqrt());
+        let carry_rate = put.rate - put.dividend_yield;
+        let mut out = [[0.0; LANES]; 4];
+        for lane in 0..LANES {
+            let v = put.vol * (root_years * x[lane]);
+            let inverse = 1.0 / v;
+            let carry = carry_rate * (put.years * x[lane] * x[lane]);
+            let d1 = (shift - y[lane] + carry) * inverse + 0.5 * v;
+            let d2 = d1 - v;
+            let normal = normal_pair(d1, d2);
+            let phi1 = FRAC_1_SQRT_2PI * normal.bell1 * inverse;
+            let phi2 = FRAC_1_SQRT_2PI * normal.bell2 * inverse;
+            if SYSTEM_A {
+                out[0][lane] = phi2;
+                out[1][lane] = phi1 + normal.n1;
+                out[2][lane] = -phi2 * d2 * inverse;
+                out[3][lane] = phi1 * (1.0 - d1 * inverse);
+            } else {
+                out[0][lane] = normal.n2;
+                out[1][lane] = normal.n1;
+                out[2][lane] = phi2;
+                out[3][lane] = phi1;
+            }
+        }
+        for (term, out) in self.terms.iter_mut().zip(&out) {
+            term[at..at + LANES].copy_from_slice(out);
         }
     }
 
@@ -351,24 +401,25 @@ impl Workspace {
         // Moving ln B(τ) by one unit moves d of every point by 1/v; moving ln B(u) does the opposite.
         let mut direct = [0.0; LANES];
         for at in (0..points).step_by(LANES) {
-            let slope_n = &mut self.numerator_slope[at..at + LANES];
-            let slope_d = &self.denominator_slope[at..at + LANES];
-            let boundary = &self.boundary[at..at + LANES];
+            let mut slope_n = lanes(&self.numerator_slope, at);
+            let slope_d = lanes(&self.denominator_slope, at);
+            let boundary = lanes(&self.boundary, at);
             for lane in 0..LANES {
                 let slope = slope_n[lane] * per_n - slope_d[lane] * per_d;
                 direct[lane] += slope;
                 // Where the interpolant of y² was cut off it does not move.
                 slope_n[lane] = if boundary[lane] > Y_LEAST { slope / boundary[lane] } else { 0.0 };
             }
+            self.numerator_slope[at..at + LANES].copy_from_slice(&slope_n);
         }
         let direct: f64 = direct.iter().sum();
         let own = self.own_slope[node] + direct;
         let count = tables.nodes.len();
         for k in 0..count {
-            let column = &tables.interpolation[k][node * points..(node + 1) * points];
+            let column = &tables.interpolation[k];
             let mut sum = [0.0; LANES];
-            for (slopes, factors) in self.numerator_slope.chunks_exact(LANES).zip(column.chunks_exact(LANES))
-            {
+            for at in (0..points).step_by(LANES) {
+                let (slopes, factors) = (lanes(&self.numerator_slope, at), lanes(column, node * points + at));
                 for lane in 0..LANES {
                     sum[lane] += slopes[lane] * factors[lane];
                 }
@@ -389,15 +440,13 @@ impl Workspace {
         for at in (0..points).step_by(LANES) {
             let from = node * points + at;
             let boundary = interpolate(&self.y, &tables.interpolation, from);
-            let lanes = from..from + LANES;
-            let drift = &self.drift[lanes.clone()];
-            let inverse_vol = &self.inverse_vol[lanes.clone()];
-            let total_vol = &self.total_vol[lanes.clone()];
-            let a = &self.numerator[lanes.clone()];
-            let b = &self.denominator[lanes.clone()];
-            let c = &self.density[lanes];
-            let slope_n = &mut self.numerator_slope[at..at + LANES];
-            let slope_d = &mut self.denominator_slope[at..at + LANES];
+            let drift = lanes(&self.drift, from);
+            let inverse_vol = lanes(&self.inverse_vol, from);
+            let total_vol = lanes(&self.total_vol, from);
+            let a = lanes(&self.numerator, from);
+            let b = lanes(&self.denominator, from);
+            let c = lanes(&self.density, from);
+            let (mut slope_n, mut slope_d) = ([0.0; LANES], [0.0; LANES]);
             for lane in 0..LANES {
                 let inverse = inverse_vol[lane];
                 let centre = (boundary[lane] - y + drift[lane]) * inverse;
@@ -420,6 +469,8 @@ impl Workspace {
                     slope_d[lane] = b[lane] * phi1 * inverse;
                 }
             }
+            self.numerator_slope[at..at + LANES].copy_from_slice(&slope_n);
+            self.denominator_slope[at..at + LANES].copy_from_slice(&slope_d);
             self.boundary[at..at + LANES].copy_from_slice(&boundary);
         }
         (numerator.iter().sum(), denominator.iter().sum())

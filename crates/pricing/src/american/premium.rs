@@ -1,5 +1,5 @@
 //! The early-exercise premium of a put, given its boundary, and its derivatives in spot.
-use super::boundary::{Put, Workspace};
+use super::boundary::{Put, Workspace, lanes};
 use super::tables::{LANES, Tables};
 use crate::math::kernel::{exp, normal_pair};
 use crate::math::normal::FRAC_1_SQRT_2PI;
@@ -45,8 +45,8 @@ impl Kernel for Integral<'_> {
         let (mut value, mut delta, mut gamma) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
         for at in (0..tables.price_sines.len()).step_by(LANES) {
             let y = workspace.price_boundary(tables, at);
-            let sines = &tables.price_sines[at..at + LANES];
-            let weights = &tables.price_weights[at..at + LANES];
+            let sines = lanes(&tables.price_sines, at);
+            let weights = lanes(&tables.price_weights, at);
             for lane in 0..LANES {
                 let sine = sines[lane];
                 let lag = years * sine * sine;
