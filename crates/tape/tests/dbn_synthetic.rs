@@ -8,7 +8,8 @@ use onetape_engine::num::{Nanos, SCALE};
 use onetape_engine::record::{
     Bar, Body, Head, Kind, Quote, Record, Statistic, Status, Trade, TradeClass, flags,
 };
-use onetape_tape::import::dbn::{DbnRequest, dbn_sums, import_dbn, write_dbn};
+use onetape_tape::import::MemorySink;
+use onetape_tape::import::dbn::{DbnRequest, dbn_sums, import_dbn, read_dbn, write_dbn};
 use onetape_tape::session::{SessionMeta, SessionReader, SessionWriter};
 use std::path::{Path, PathBuf};
 
@@ -104,4 +105,33 @@ fn what_dbn_cannot_say_is_refused_or_counted() {
     let (fraction, out) = write("half", Body::Trade(half));
     assert!(fraction.unwrap_err().to_string().contains("size 0.5 is not a whole number"));
     assert!(!out.exists() && !out.with_extension("partial").exists());
+}
+
+/// A DBN file with every record type that `write_dbn` makes, unpacked.
+fn plain_bytes() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = session(&folder.path().join("first"));
+    let written = write_dbn(&mut first, &folder.path().join("dbn")).unwrap();
+    let unpack = |path: &PathBuf| zstd::decode_all(std::fs::File::open(path).unwrap()).unwrap();
+    written.files.keys().map(unpack).collect()
+}
+
+#[test]
+fn any_change_of_a_byte_gives_records_or_a_named_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("changed.dbn");
+    for bytes in plain_bytes() {
+        for place in (0..bytes.len()).step_by(3) {
+            let mut changed = bytes.clone();
+            changed[place] ^= if place % 2 == 0 { 0x01 } else { 0xff };
+            if place % 8 == 5 {
+                changed.truncate(place);
+            }
+            std::fs::write(&path, &changed).unwrap();
+            let mut sink = MemorySink::default();
+            read_dbn(&DbnRequest::new(std::slice::from_ref(&path)), &mut sink, &mut |_| {}).ok();
+            dbn_sums(&path, None).ok();
+            assert!(sink.inputs.len() < 1_000);
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! One DBN file as a stream of records: plain or zstd, any number of frames, with or without header.
 //!
 //! The container is recognised by its first bytes. A file that ends inside a frame or a record
-//! is an error: the decoder underneath would take it for the end.
+//! is an error: the decoder underneath would take it for the end. So is a record shorter than its
+//! type.
 
 use crate::import::ImportError;
 use dbn::decode::dbn::fsm::{DbnFsm, ProcessResult};
+use dbn::enums::rtype;
 use dbn::{Metadata, RecordRef, VersionUpgradePolicy};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -110,6 +112,14 @@ impl DbnFile {
             }
         }
         self.records += 1;
+        let Some(header) = self.fsm.last_record().map(|record| *record.header()) else { return Ok(None) };
+        let (found, least) = (header.record_size(), size_of_type(header.rtype));
+        if found < least {
+            let rtype = header.rtype;
+            let what =
+                format!("a record of type {rtype:#04x} has {found} bytes, {least} at least: it is damaged");
+            return Err(self.error(what));
+        }
         Ok(self.fsm.last_record())
     }
 
@@ -126,6 +136,29 @@ impl DbnFile {
             }
             _ => format!("it cannot be unpacked ({error}): it is damaged; copy it again"),
         })
+    }
+}
+
+/// Bytes of a record type; the decoder takes shorter ones for granted. 0 of types it refuses itself.
+fn size_of_type(kind: u8) -> usize {
+    match kind {
+        rtype::MBO => size_of::<dbn::MboMsg>(),
+        rtype::MBP_0 => size_of::<dbn::TradeMsg>(),
+        rtype::MBP_1 => size_of::<dbn::Mbp1Msg>(),
+        rtype::MBP_10 => size_of::<dbn::Mbp10Msg>(),
+        rtype::BBO_1S | rtype::BBO_1M => size_of::<dbn::BboMsg>(),
+        rtype::CMBP_1 | rtype::TCBBO => size_of::<dbn::Cmbp1Msg>(),
+        rtype::CBBO_1S | rtype::CBBO_1M => size_of::<dbn::CbboMsg>(),
+        rtype::STATUS => size_of::<dbn::StatusMsg>(),
+        rtype::INSTRUMENT_DEF => size_of::<dbn::InstrumentDefMsg>(),
+        rtype::IMBALANCE => size_of::<dbn::ImbalanceMsg>(),
+        rtype::STATISTICS => size_of::<dbn::StatMsg>(),
+        rtype::ERROR => size_of::<dbn::ErrorMsg>(),
+        rtype::SYMBOL_MAPPING => size_of::<dbn::SymbolMappingMsg>(),
+        rtype::SYSTEM => size_of::<dbn::SystemMsg>(),
+        // The bars, the older type without a period among them.
+        0x11 | rtype::OHLCV_1S..=rtype::OHLCV_EOD => size_of::<dbn::OhlcvMsg>(),
+        _ => 0,
     }
 }
 
