@@ -195,11 +195,14 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "SESSION")]
         out: PathBuf,
     },
-    /// What a session (or a DBN file) holds.
+    /// What a session or a DBN file holds.
     #[command(after_help = "Example:\n  onetape data info replay-data/one-2d --json")]
     Info {
-        /// Session folder.
+        /// Session folder, or a DBN file.
         path: PathBuf,
+        /// DBN version of a fragment, which has no header.
+        #[arg(long, value_name = "1|2|3", value_parser = clap::value_parser!(u8).range(1..=3))]
+        dbn_version: Option<u8>,
     },
 }
 
@@ -238,6 +241,9 @@ pub(crate) enum ImportCommand {
         /// Files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// DBN version of fragments, which have no header.
+        #[arg(long, value_name = "1|2|3", value_parser = clap::value_parser!(u8).range(1..=3))]
+        dbn_version: Option<u8>,
         /// Session folder to write.
         #[arg(long, value_name = "SESSION")]
         out: PathBuf,

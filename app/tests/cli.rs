@@ -41,7 +41,11 @@ fn busy_script() -> String {
     for n in 0..24 {
         let quantity = if n % 3 == 0 { "-1" } else { "1" };
         let legs = series.replace("QTY", quantity);
-        script += &format!("[[order]]\nat = \"2025-05-16 {:02}:{:02}:00\"\nlegs = [{legs}]\n", 10 + n / 12, 5 * (n % 12));
+        script += &format!(
+            "[[order]]\nat = \"2025-05-16 {:02}:{:02}:00\"\nlegs = [{legs}]\n",
+            10 + n / 12,
+            5 * (n % 12)
+        );
         if n == 7 {
             script += "type = \"limit\"\nlimit = 0.013\n";
         }
@@ -64,7 +68,10 @@ fn two_processes_write_the_same_journal_and_modes_derive_the_same() {
     let (_, second) = run(&["--out", "b"]);
     let (_, again) = run(&["--out", "a"]);
     let (_, off) = run(&["--out", "c", "--journal", "off"]);
-    assert!(first["orders"].as_u64().unwrap() >= 20 && first["refused_orders"].as_u64().unwrap() >= 1, "{first}");
+    assert!(
+        first["orders"].as_u64().unwrap() >= 20 && first["refused_orders"].as_u64().unwrap() >= 1,
+        "{first}"
+    );
     for key in ["run_id", "head_hash", "derived_hash", "state_hash"] {
         assert_eq!(field(&first, key), field(&second, key), "{key}");
     }
@@ -73,9 +80,11 @@ fn two_processes_write_the_same_journal_and_modes_derive_the_same() {
     let show = ["audit", "show", "--out", "a", field(&first, "run_id"), "--kind", "expired"];
     let shown = onetape(work.path()).args(show).output().unwrap();
     assert!(!shown.stdout.is_empty(), "a series expired");
-    let (code, verified) = json(work.path(), &["audit", "verify", "--out", "a", field(&first, "run_id"), "--rederive"]);
+    let (code, verified) =
+        json(work.path(), &["audit", "verify", "--out", "a", field(&first, "run_id"), "--rederive"]);
     assert_eq!((code, verified["derived_mismatches"].as_u64()), (0, Some(0)), "{verified}");
-    let (code, diff) = json(work.path(), &["audit", "diff", field(&first, "run_dir"), field(&second, "run_dir")]);
+    let (code, diff) =
+        json(work.path(), &["audit", "diff", field(&first, "run_dir"), field(&second, "run_dir")]);
     assert_eq!((code, diff["equal"].as_bool()), (0, Some(true)), "{diff}");
 }
 
@@ -83,7 +92,10 @@ fn two_processes_write_the_same_journal_and_modes_derive_the_same() {
 fn a_changed_parameter_is_named_with_the_first_divergent_event() {
     let work = TempDir::new().unwrap();
     let (_, a) = json(work.path(), &["replay", "--session", DEMO, "--strategy", "buy-and-hold"]);
-    let (_, b) = json(work.path(), &["replay", "--session", DEMO, "--strategy", "buy-and-hold", "--set", "quantity=50"]);
+    let (_, b) = json(
+        work.path(),
+        &["replay", "--session", DEMO, "--strategy", "buy-and-hold", "--set", "quantity=50"],
+    );
     let (code, diff) = json(work.path(), &["audit", "diff", field(&a, "run_id"), field(&b, "run_id")]);
     assert_eq!((code, diff["equal"].as_bool()), (1, Some(false)), "{diff}");
     assert!(field(&diff["config"][0], "setting").contains("quantity"), "{diff}");
@@ -162,7 +174,13 @@ fn bad_input_gets_one_clear_message_and_its_exit_code() {
         (vec!["data", "import", "dbn", "cut.dbn.zst", "--out", "s1"], 3, "cut.dbn.zst"),
         (vec!["data", "import", "dbn", "not.dbn", "--out", "s2"], 3, "not.dbn"),
         (vec!["data", "import", "lean", "--root", "empty", "--symbol", "GOOG", "--out", "s3"], 3, "GOOG"),
-        (vec!["data", "import", "lean", "--root", "empty", "--symbol", "GOOG", "--from", "x", "--out", "s3"], 2, "--from"),
+        (
+            vec![
+                "data", "import", "lean", "--root", "empty", "--symbol", "GOOG", "--from", "x", "--out", "s3",
+            ],
+            2,
+            "--from",
+        ),
         (vec!["new", "Bad Name"], 2, "my-strategy"),
         (vec!["new", "mine", "--engine-path", "empty"], 3, "onetape repository"),
         (vec!["frobnicate"], 2, "frobnicate"),

@@ -9,7 +9,7 @@ use onetape_calendar::Date;
 use onetape_engine::Nanos;
 use onetape_tape::generate::{self, GenerateRequest};
 use onetape_tape::import::Progress;
-use onetape_tape::import::dbn::{DbnRequest, import_dbn};
+use onetape_tape::import::dbn::{DbnRequest, dbn_sums, import_dbn};
 use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean};
 use onetape_tape::session::{Finished, Manifest, SessionReader};
 use std::path::Path;
@@ -30,13 +30,14 @@ pub(crate) fn run(command: &DataCommand, session: &Session<'_>) -> Result<u8, Fa
                 .map_err(|error| Failure::input(error.to_string()))?;
             done(&finished, out, session)
         }
-        DataCommand::Import(ImportCommand::Dbn { files, out }) => {
-            let finished = import_dbn(&DbnRequest::new(files), out, &mut |progress| show(progress, session))
+        DataCommand::Import(ImportCommand::Dbn { files, dbn_version, out }) => {
+            let request = DbnRequest { files: files.clone(), fragment_version: *dbn_version };
+            let finished = import_dbn(&request, out, &mut |progress| show(progress, session))
                 .map_err(|error| Failure::input(error.to_string()))?;
             done(&finished, out, session)
         }
         DataCommand::Generate { seed, days, events, out } => generate(*seed, *days, *events, out, session),
-        DataCommand::Info { path } => info(path, session),
+        DataCommand::Info { path, dbn_version } => info(path, *dbn_version, session),
     }
 }
 
@@ -68,11 +69,9 @@ fn lean_kind(kind: LeanKindArg) -> LeanKind {
 }
 
 fn parse_resolution(text: &str) -> Result<Resolution, Failure> {
-    let known = [Resolution::Second, Resolution::Minute, Resolution::Hour, Resolution::Daily];
-    known
-        .into_iter()
-        .find(|resolution| resolution.folder() == text)
-        .ok_or_else(|| Failure::usage(format!("--resolution: '{text}' is not second, minute, hour or daily")))
+    Resolution::from_folder(text).ok_or_else(|| {
+        Failure::usage(format!("--resolution: '{text}' is not tick, second, minute, hour or daily"))
+    })
 }
 
 fn parse_date(flag: &str, text: Option<&str>) -> Result<Option<Date>, Failure> {
@@ -101,7 +100,12 @@ fn done(finished: &Finished, out: &Path, session: &Session<'_>) -> Result<u8, Fa
     Ok(0)
 }
 
-fn info(path: &Path, session: &Session<'_>) -> Result<u8, Failure> {
+fn info(path: &Path, dbn_version: Option<u8>, session: &Session<'_>) -> Result<u8, Failure> {
+    if path.is_file() {
+        let sums = dbn_sums(path, dbn_version).map_err(|error| Failure::input(error.to_string()))?;
+        report::json(&sums)?;
+        return Ok(0);
+    }
     let reader = SessionReader::open(path)?;
     if session.json {
         report::json(reader.manifest())?;
