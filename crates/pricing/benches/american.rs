@@ -7,6 +7,7 @@ use onetape_pricing::Right;
 use onetape_pricing::american::{Pricer, Scheme};
 use onetape_pricing::bsm::{self, BsmInputs};
 use onetape_pricing::finite_difference::Exercise;
+use onetape_pricing::iv::batch::{ForwardQuotes, black_vols};
 use onetape_pricing::iv::{ForwardQuote, black_vol};
 use onetape_pricing::lattice::{self, Lattice};
 use std::hint::black_box;
@@ -74,6 +75,20 @@ fn american(c: &mut Criterion) {
             for (quote, right) in &quotes {
                 black_box(black_vol(black_box(quote), *right).ok());
             }
+        });
+    });
+    let price: Vec<f64> = quotes.iter().map(|q| q.0.price).collect();
+    let forward = vec![100.0; OPTIONS];
+    let strike: Vec<f64> = quotes.iter().map(|q| q.0.strike).collect();
+    let years: Vec<f64> = quotes.iter().map(|q| q.0.years).collect();
+    let right: Vec<Right> = quotes.iter().map(|q| q.1).collect();
+    let mut vol = vec![0.0; OPTIONS];
+    group.bench_function("Black, columns", |b| {
+        let columns =
+            ForwardQuotes { price: &price, forward: &forward, strike: &strike, years: &years, right: &right };
+        b.iter(|| {
+            black_vols(black_box(&columns), &mut vol).expect("equal lengths");
+            black_box(&mut vol);
         });
     });
     group.finish();

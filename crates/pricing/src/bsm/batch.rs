@@ -107,7 +107,7 @@ output_columns!(
     }
 );
 
-fn same_length(column: &'static str, found: usize, expected: usize) -> Result<(), LengthError> {
+pub(crate) fn same_length(column: &'static str, found: usize, expected: usize) -> Result<(), LengthError> {
     if found == expected { Ok(()) } else { Err(LengthError { column, expected, found }) }
 }
 

@@ -82,9 +82,9 @@ struct Problem {
 }
 
 /// Below this half total volatility, and for |x| ≤ 1, D is summed as a series.
-const SERIES_HALF_VOL: f64 = 0.3;
+pub(super) const SERIES_HALF_VOL: f64 = 0.3;
 /// A Householder step of fourth order that moves s by less than this leaves an error below rounding.
-const LAST_STEP: f64 = 2e-5;
+pub(super) const LAST_STEP: f64 = 2e-5;
 /// Quadruple convergence from any start needs fewer; the bound only guards the loop.
 const STEPS_MAX: usize = 24;
 
@@ -161,6 +161,10 @@ impl Problem {
     }
 }
 
+/// Below this half total volatility the first terms of the series suffice.
+const SHORT_HALF_VOL: f64 = 0.02;
+const SHORT_TERMS: usize = 4;
+
 /// 1/(2n+1)!
 const ODD_FACTORIALS: [f64; 9] = [
     1.0,
@@ -182,7 +186,7 @@ fn difference_series(h: f64, t: f64) -> f64 {
     let (p, q) = mills_fraction(h);
     let mut even = p / q;
     let mut odd = normal_loss(h);
-    let terms = if t < 0.02 { 4 } else { 9 };
+    let terms = if t < SHORT_HALF_VOL { SHORT_TERMS } else { ODD_FACTORIALS.len() };
     let w = t * t;
     let mut power = 1.0;
     let mut sum = odd;
@@ -195,4 +199,28 @@ fn difference_series(h: f64, t: f64) -> f64 {
         sum += odd * power * factor;
     }
     2.0 * t * sum
+}
+
+/// [`difference_series`] with a fixed number of terms, the short sum chosen where it would stop there.
+#[inline(always)]
+pub(super) fn difference_series_both(h: f64, t: f64) -> f64 {
+    let (p, q) = mills_fraction(h);
+    let mut even = p / q;
+    let mut odd = normal_loss(h);
+    let w = t * t;
+    let mut power = 1.0;
+    let mut sum = odd;
+    let mut short = odd;
+    let mut order = 1.0;
+    for (n, factor) in ODD_FACTORIALS.iter().enumerate().skip(1) {
+        even = order * even - h * odd;
+        odd = (order + 1.0) * odd - h * even;
+        order += 2.0;
+        power *= w;
+        sum += odd * power * factor;
+        if n == SHORT_TERMS - 1 {
+            short = sum;
+        }
+    }
+    2.0 * t * if t < SHORT_HALF_VOL { short } else { sum }
 }

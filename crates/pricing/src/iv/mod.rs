@@ -5,6 +5,7 @@
 //! precision times `max(1, price/(σ·vega))`, the conditioning of the problem itself: nothing is lost
 //! near the money or for options of minutes, where subtracting two normal probabilities would lose
 //! most digits.
+pub mod batch;
 mod black;
 mod normal;
 

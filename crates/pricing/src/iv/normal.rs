@@ -38,6 +38,18 @@ pub(super) fn start(value: f64, distance: f64) -> f64 {
     }
 }
 
+/// [`start`] without a branch.
+#[inline(always)]
+pub(super) fn start_both(value: f64, distance: f64) -> f64 {
+    let straddle = 2.0 * value + distance;
+    let share = distance / straddle;
+    let w = share * share;
+    let near = straddle * (polynomial(w, &NEAR_NUMERATOR) / polynomial(w, &NEAR_DENOMINATOR));
+    let u = (2.0 * ln_ratio(distance, value)).sqrt();
+    let far = distance * polynomial(u, &FAR_DENOMINATOR) / polynomial(u, &FAR_NUMERATOR);
+    if w < 0.66 { near } else { far }
+}
+
 /// The volatility σ, in price units per √year, at which Bachelier's formula gives the undiscounted
 /// `quote.price`. Forward and strike may have any sign.
 ///

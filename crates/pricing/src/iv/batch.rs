@@ -1,0 +1,218 @@
+//! Black implied volatilities of whole columns, bit for bit those of [`super::black_vol`].
+//!
+//! Up to four steps are taken in vector registers with every branch replaced by a choice; the rare rows
+//! that need more, and those without a volatility, go through the scalar function.
+use super::black::{LAST_STEP, SERIES_HALF_VOL, difference_series_both};
+use super::normal::start_both;
+use super::{ForwardQuote, black_vol};
+use crate::Right;
+use crate::bsm::batch::{LengthError, same_length};
+use crate::math::kernel::{ln, ln_ratio, mills_fraction};
+use crate::math::normal::FRAC_1_SQRT_2PI;
+use crate::simd::{Kernel, dispatch};
+
+/// Undiscounted prices, one column per input of [`ForwardQuote`].
+#[derive(Clone, Copy, Debug)]
+pub struct ForwardQuotes<'a> {
+    /// Undiscounted prices.
+    pub price: &'a [f64],
+    /// Forwards.
+    pub forward: &'a [f64],
+    /// Strikes.
+    pub strike: &'a [f64],
+    /// Times to expiry in years.
+    pub years: &'a [f64],
+    /// Calls or puts.
+    pub right: &'a [Right],
+}
+
+/// Black volatilities of every row into `vol`; NaN where [`black_vol`] gives an error (ask it for the
+/// reason).
+///
+/// # Errors
+/// [`LengthError`] if the columns differ in length; nothing is written then.
+pub fn black_vols(quotes: &ForwardQuotes<'_>, vol: &mut [f64]) -> Result<(), LengthError> {
+    let rows = quotes.price.len();
+    same_length("forward", quotes.forward.len(), rows)?;
+    same_length("strike", quotes.strike.len(), rows)?;
+    same_length("years", quotes.years.len(), rows)?;
+    same_length("right", quotes.right.len(), rows)?;
+    same_length("vol", vol.len(), rows)?;
+    dispatch(Columns { quotes, vol });
+    for (i, vol) in vol.iter_mut().enumerate() {
+        if vol.is_nan() {
+            let quote = ForwardQuote {
+                price: quotes.price[i],
+                forward: quotes.forward[i],
+                strike: quotes.strike[i],
+                years: quotes.years[i],
+            };
+            *vol = black_vol(&quote, quotes.right[i]).unwrap_or(f64::NAN);
+        }
+    }
+    Ok(())
+}
+
+const LANES: usize = 8;
+const STEPS: usize = 4;
+
+pub(super) struct Columns<'a, 'b> {
+    pub(super) quotes: &'a ForwardQuotes<'a>,
+    pub(super) vol: &'b mut [f64],
+}
+
+impl Kernel for Columns<'_, '_> {
+    #[inline(always)]
+    fn run(self) {
+        let Columns { quotes, vol } = self;
+        let load = |column: &[f64], at: usize, rows: usize| {
+            let mut lanes = [1.0; LANES];
+            lanes[..rows].copy_from_slice(&column[at..at + rows]);
+            lanes
+        };
+        for at in (0..vol.len()).step_by(LANES) {
+            let rows = LANES.min(vol.len() - at);
+            let price = load(quotes.price, at, rows);
+            let forward = load(quotes.forward, at, rows);
+            let strike = load(quotes.strike, at, rows);
+            let years = load(quotes.years, at, rows);
+            let mut call = [true; LANES];
+            for (call, right) in call.iter_mut().zip(&quotes.right[at..at + rows]) {
+                *call = *right == Right::Call;
+            }
+            let mut out = [0.0; LANES];
+            for lane in 0..LANES {
+                out[lane] = row(price[lane], forward[lane], strike[lane], years[lane], call[lane]);
+            }
+            vol[at..at + rows].copy_from_slice(&out[..rows]);
+        }
+    }
+}
+
+/// One volatility without a branch; NaN if it needs the scalar function.
+#[inline(always)]
+fn row(price: f64, forward: f64, strike: f64, years: f64, call: bool) -> f64 {
+    let (long, short) = if call { (forward, strike) } else { (strike, forward) };
+    let intrinsic = long - short;
+    let virtual_short = intrinsic - long;
+    let lost = (long - (intrinsic - virtual_short)) + (-short - virtual_short);
+    let value = if long <= short { price } else { (price - intrinsic) - lost };
+    let x = ln_ratio(forward, strike).abs();
+    let scale = forward.sqrt() * strike.sqrt();
+    let distance = (forward - strike).abs();
+    let valid = (value > 0.0)
+        & (price > 0.0)
+        & (price < long)
+        & (long < f64::INFINITY)
+        & (short > 0.0)
+        & (short < f64::INFINITY)
+        & (years > 0.0)
+        & (years < f64::INFINITY);
+
+    let log_target = ln_ratio(value, scale);
+    let complement = (long - price) / scale;
+    let ratio = if (x > 1e-2) & (distance > 0.0) { x * (scale / distance) } else { 1.0 - x * x / 24.0 };
+    let y = ratio * (start_both(value, distance) / scale);
+    let c = 5.0 / (120.0 + x * x);
+    let squared = y * y;
+    let near = y * (1.0 + squared * (c + squared * 0.003_65));
+    let tail = (-8.0 * ln(complement)).sqrt();
+    let mut s = if (squared > 3.0) & (tail > near) { tail } else { near };
+
+    let mut settled = false;
+    for _ in 0..STEPS {
+        let step = step(x, log_target, complement, s);
+        let next = s + step;
+        let next = if next < 0.5 * s {
+            0.5 * s
+        } else if next > 2.0 * s {
+            2.0 * s
+        } else {
+            next
+        };
+        let moved = if settled { s } else { next };
+        settled |= step.abs() <= LAST_STEP * moved;
+        s = moved;
+    }
+    if valid & settled { s / years.sqrt() } else { f64::NAN }
+}
+
+/// [`super::black`]'s step, every case computed and one chosen.
+#[inline(always)]
+fn step(x: f64, log_target: f64, complement: f64, s: f64) -> f64 {
+    let h = x / s;
+    let t = 0.5 * s;
+    let exponent = -0.5 * (h * h + t * t);
+    let series = difference_series_both(h, t);
+    let (p1, q1) = mills_fraction((h - t).abs());
+    let (p2, q2) = mills_fraction(h + t);
+    let inverse = 1.0 / (q1 * q2);
+    let by_series = (t < SERIES_HALF_VOL) & (x <= 1.0);
+    let above = !by_series & (h < t);
+    let d = if by_series { series } else { (p1 * q2 - p2 * q1) * inverse };
+    let sum = (p1 * q2 + p2 * q1) * inverse;
+    let size = if above { sum } else { d };
+    let log = ln_ratio(size, if above { complement } else { 1.0 });
+    let f = if above { exponent + log } else { (exponent - log_target) + log };
+    let slope = FRAC_1_SQRT_2PI / size;
+    let slope = if above { -slope } else { slope };
+
+    let hs = h * h / s;
+    let curvature = hs - 0.25 * s;
+    let third = curvature * curvature - 3.0 * hs / s - 0.25;
+    let h2 = curvature - slope;
+    let h3 = third - slope * (3.0 * curvature - 2.0 * slope);
+    let newton = -f / slope;
+    newton * (1.0 + 0.5 * h2 * newton) / (1.0 + newton * (h2 + h3 * newton / 6.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bsm::{self, BsmInputs};
+    use crate::simd::{Level, dispatch_at};
+
+    #[test]
+    fn columns_give_the_bits_of_the_scalar_function_at_every_level() {
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut uniform = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / 9_007_199_254_740_992.0
+        };
+        let (mut price, mut strike, mut years, mut right) = (vec![], vec![], vec![], vec![]);
+        for i in 0..2003 {
+            let (t, vol) = (3.0 * uniform() * uniform() + 1e-6, 0.02 + 1.5 * uniform());
+            let k = 100.0 * libm::exp((8.0 * uniform() - 4.0) * vol * t.sqrt());
+            let side = if i % 2 == 0 { Right::Call } else { Right::Put };
+            let inputs = BsmInputs { spot: 100.0, strike: k, years: t, rate: 0.0, dividend_yield: 0.0, vol };
+            let value = if i % 50 == 7 { -1.0 } else { bsm::price(&inputs, side) };
+            price.push(value);
+            strike.push(k);
+            years.push(t);
+            right.push(side);
+        }
+        let forward = vec![100.0; price.len()];
+        let quotes =
+            ForwardQuotes { price: &price, forward: &forward, strike: &strike, years: &years, right: &right };
+        let mut direct = 0;
+        for &level in Level::ALL {
+            let mut vol = vec![0.0; price.len()];
+            dispatch_at(level, Columns { quotes: &quotes, vol: &mut vol });
+            for (i, vol) in vol.iter().enumerate() {
+                let quote =
+                    ForwardQuote { price: price[i], forward: 100.0, strike: strike[i], years: years[i] };
+                if !vol.is_nan() {
+                    direct += 1;
+                    assert_eq!(black_vol(&quote, right[i]), Ok(*vol), "{level:?} {quote:?}");
+                }
+            }
+        }
+        assert!(direct > 3 * 1800, "most rows need no scalar call: {direct}");
+        let mut vol = vec![0.0; price.len()];
+        assert_eq!(black_vols(&quotes, &mut vol), Ok(()));
+        assert!(vol[7].is_nan() && !vol[8].is_nan());
+        assert!(black_vols(&quotes, &mut vol[1..]).is_err());
+    }
+}
