@@ -2,7 +2,7 @@
 //!
 //! Quotes follow a smooth spot path and Black–Scholes–Merton prices at one volatility, once every 30
 //! seconds from 09:30 to 16:00 New York on Friday 2025-05-16, sizes of 50, tick 0.01.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use onetape_engine::config::{RunConfig, StrategyConfig};
 use onetape_engine::event::{Derived, Event};
