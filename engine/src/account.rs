@@ -16,6 +16,16 @@ pub struct Lot {
     pub quantity: Qty,
     /// Price.
     pub price: Price,
+    /// What it cost, signed: debit positive. Summing these never drifts from the cash that was paid.
+    pub cost: Money,
+}
+
+/// A position after a trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Booked {
+    pub(crate) quantity: Qty,
+    pub(crate) cost: Money,
+    pub(crate) realized: Money,
 }
 
 /// A position in one instrument.
@@ -104,17 +114,20 @@ impl Account {
         self.positions.get(&ix)
     }
 
-    /// Books a trade's quantity at a price; returns the position after (also when closed) and what was realised.
+    /// Books `quantity` at `price`, closing the oldest opposite lots first.
     pub(crate) fn trade(
         &mut self,
         ix: InstrumentIx,
-        lot: Lot,
+        quantity: Qty,
+        price: Price,
         multiplier: i64,
         is_margined: bool,
-    ) -> (Position, Money) {
+    ) -> Booked {
         let position = self.positions.entry(ix).or_default();
         position.is_margined = is_margined;
-        let mut left = lot.quantity;
+        let mut left = quantity;
+        // Rounded once for the whole trade and then split, so that fractional pieces sum exactly.
+        let mut value_left = price.notional(quantity, multiplier);
         let mut realized = Money::ZERO;
         while left.0 != 0 {
             let Some(oldest) = position.lots.front_mut() else { break };
@@ -123,29 +136,33 @@ impl Account {
             }
             let size = oldest.quantity.0.abs().min(left.0.abs());
             let closed = Qty(if oldest.quantity.0 > 0 { size } else { -size });
-            realized += lot.price.notional(closed, multiplier) - oldest.price.notional(closed, multiplier);
+            let is_whole_lot = closed == oldest.quantity;
+            let cost = if is_whole_lot { oldest.cost } else { oldest.price.notional(closed, multiplier) };
+            let is_rest = size == left.0.abs();
+            let value = if is_rest { value_left } else { price.notional(closed.neg(), multiplier) };
+            realized = realized - value - cost;
+            value_left -= value;
+            position.cost -= cost;
+            oldest.cost -= cost;
             oldest.quantity = oldest.quantity - closed;
             left = left + closed;
-            if oldest.quantity.0 == 0 {
+            if is_whole_lot {
                 position.lots.pop_front();
             }
         }
         if left.0 != 0 {
-            position.lots.push_back(Lot { quantity: left, price: lot.price });
+            position.lots.push_back(Lot { quantity: left, price, cost: value_left });
+            position.cost += value_left;
         }
-        position.quantity = position.quantity + lot.quantity;
-        position.cost = position
-            .lots
-            .iter()
-            .fold(Money::ZERO, |sum, lot| sum + lot.price.notional(lot.quantity, multiplier));
+        position.quantity = position.quantity + quantity;
         position.realized += realized;
         self.realized += realized;
-        let after = position.clone();
-        if after.quantity.0 == 0 {
-            self.value -= after.value;
+        let booked = Booked { quantity: position.quantity, cost: position.cost, realized };
+        if booked.quantity.0 == 0 {
+            self.value -= position.value;
             self.positions.remove(&ix);
         }
-        (after, realized)
+        booked
     }
 
     /// Marks a position; unknown instruments are ignored.
@@ -168,6 +185,7 @@ impl Account {
         let value = self.positions.values().fold(Money::ZERO, |sum, position| sum + position.value);
         let held = self.positions.values().all(|position| {
             position.lots.iter().fold(Qty::ZERO, |sum, lot| sum + lot.quantity) == position.quantity
+                && position.lots.iter().fold(Money::ZERO, |sum, lot| sum + lot.cost) == position.cost
         });
         let profit = self.equity() - self.cash_initial;
         held && value == self.value && profit == self.realized + self.unrealized() - self.fees
@@ -178,8 +196,8 @@ impl Account {
 mod tests {
     use super::*;
 
-    fn lot(quantity: i64, price: &str) -> Lot {
-        Lot { quantity: Qty::from_whole(quantity).unwrap(), price: price.parse().unwrap() }
+    fn lot(quantity: i64, price: &str) -> (Qty, Price) {
+        (Qty::from_whole(quantity).unwrap(), price.parse().unwrap())
     }
 
     #[test]
@@ -187,19 +205,19 @@ mod tests {
         let mut account = Account::new("main", Money::ZERO);
         let ix = InstrumentIx(0);
         let money = |text: &str| text.parse::<Money>().unwrap();
-        for (trade, quantity, cost, realized) in [
+        for ((traded, price), quantity, cost, realized) in [
             (lot(10, "2.00"), 10, "2000", "0"),
             (lot(5, "3.00"), 15, "3500", "0"),
             (lot(-12, "4.00"), 3, "900", "2200"),
             (lot(-5, "1.00"), -2, "-200", "-600"),
             (lot(2, "0.50"), 0, "0", "100"),
         ] {
-            let (position, gain) = account.trade(ix, trade, 100, false);
-            account.pay(trade.price.notional(trade.quantity, 100).neg());
-            account.mark(ix, trade.price, 100);
-            assert_eq!(position.quantity, Qty::from_whole(quantity).unwrap());
-            assert_eq!(position.cost, money(cost));
-            assert_eq!(gain, money(realized));
+            let booked = account.trade(ix, traded, price, 100, false);
+            account.pay(price.notional(traded, 100).neg());
+            account.mark(ix, price, 100);
+            assert_eq!(booked.quantity, Qty::from_whole(quantity).unwrap());
+            assert_eq!(booked.cost, money(cost));
+            assert_eq!(booked.realized, money(realized));
             assert!(account.is_conserved());
         }
         assert_eq!(account.realized, money("1700"));
@@ -210,18 +228,23 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_sequence_of_trades_and_marks_conserves(
-            steps in proptest::collection::vec((0u32..3, -20i64..20, 1i64..500, 1i64..500), 1..80)
+            steps in proptest::collection::vec((0u32..3, -20i64..20, 1i64..500, 1i64..500), 1..80),
+            // Fractions of a unit and of a price unit: the rounding of the pieces must sum exactly.
+            unit in proptest::sample::select(vec![crate::num::SCALE, 333_333_333, 7]),
+            tick in proptest::sample::select(vec![10_000_000i64, 1, 123_456_789]),
+            is_margined in proptest::bool::ANY,
         ) {
             let mut account = Account::new("main", Money(1_000));
             for (ix, quantity, price, mark) in steps {
                 let ix = InstrumentIx(ix);
-                let price = Price(price * 10_000_000);
+                let price = Price(price * tick);
                 if quantity != 0 {
-                    let quantity = Qty(quantity * crate::num::SCALE);
-                    account.trade(ix, Lot { quantity, price }, 100, false);
-                    account.pay(price.notional(quantity, 100).neg());
+                    let quantity = Qty(quantity * unit);
+                    let booked = account.trade(ix, quantity, price, 100, is_margined);
+                    let paid = price.notional(quantity, 100).neg();
+                    account.pay(if is_margined { booked.realized } else { paid });
                 }
-                account.mark(ix, Price(mark * 10_000_000), 100);
+                account.mark(ix, Price(mark * tick), 100);
                 proptest::prop_assert!(account.is_conserved());
             }
         }

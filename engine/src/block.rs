@@ -14,8 +14,13 @@ use crate::record::Record;
 pub const INPUTS_MAX: usize = 4_096;
 /// Derived events at which a block seals, after the drain that reached it.
 pub const DERIVED_SEAL: usize = 4_096;
-/// Most derived events one input may lead to.
+/// Most derived events one input may lead to: a block's derived lane is bounded by this and [`DERIVED_SEAL`].
 pub const DERIVED_PER_INPUT_MAX: usize = 65_536;
+/// Most derived events a strategy may cause at one instant of event time before it is stopped as a run-away.
+pub const STRATEGY_EVENTS_MAX: usize = 16_384;
+/// Derived events after which the loop starts no further due entry, arrival or resting match for the
+/// same input: what waits continues at the next input.
+pub(crate) const DERIVED_PAUSE: usize = DERIVED_PER_INPUT_MAX / 2;
 
 /// One block. Sessions hold blocks whose `derived` lane is empty.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -40,7 +40,7 @@ impl BookSide {
         self.available = if price != self.price {
             size
         } else if size >= self.size {
-            Qty(self.available.0.saturating_add(size.0 - self.size.0))
+            Qty(self.available.0.saturating_add(size.0.saturating_sub(self.size.0)))
         } else {
             self.available.min(size)
         };
@@ -63,8 +63,7 @@ pub struct Top {
     pub last_seq: Seq,
     /// Nanoseconds a side holds; zero = until replaced.
     pub hold_ns: u64,
-    /// Whether a trading status halted it.
-    #[serde(skip)]
+    /// Trading status.
     pub state: TradingState,
 }
 

@@ -105,6 +105,10 @@ pub struct RiskLimits {
     pub collar_amount: Price,
     /// Buying power rule.
     pub buying_power: BuyingPower,
+    /// Most money one order may turn over: quantity × limit (else opposite quote) × multiplier.
+    pub order_value_max: Option<Money>,
+    /// Most orders a strategy may submit within any second of event time.
+    pub orders_per_second_max: Option<u32>,
 }
 
 impl Default for RiskLimits {
@@ -116,6 +120,8 @@ impl Default for RiskLimits {
             collar_fraction: Some(Price(500_000_000)),
             collar_amount: Price(1_000_000_000),
             buying_power: BuyingPower::RegT,
+            order_value_max: None,
+            orders_per_second_max: None,
         }
     }
 }

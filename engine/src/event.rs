@@ -48,8 +48,14 @@ pub enum RejectReason {
     MarketClosed,
     /// The instrument is halted.
     Halted,
-    /// The strategy was stopped or the kill switch is on.
+    /// The strategy is being stopped, or the tape ended.
     Stopped,
+    /// A stop's trigger price is not positive or its order type has no meaning under the profile.
+    BadTrigger,
+    /// `orders_per_second_max`.
+    OrderRate,
+    /// `order_value_max`.
+    OrderValue,
 }
 
 /// Why an order changed state outside risk.
@@ -84,6 +90,10 @@ pub enum StateReason {
     VenueRejected,
     /// Cash fell below zero or a record became impossible to account for.
     Halt,
+    /// Fill-or-kill order that could not be filled whole.
+    FokUnfilled,
+    /// Good-till-date order whose instant came.
+    DateReached,
 }
 
 /// Why a fill was allowed.
@@ -315,6 +325,17 @@ pub enum Event {
         /// Contracts to exercise; zero is contrary advice (do not exercise).
         quantity: Qty,
     },
+    /// A stop's condition held: it is an order at the venue from here on.
+    Triggered {
+        /// Order.
+        order: OrderIx,
+        /// Venue time.
+        at: Nanos,
+        /// Price that triggered it.
+        price: Price,
+        /// Seq of the record that did.
+        justification: Seq,
+    },
 }
 
 /// Why a strategy was stopped.
@@ -325,7 +346,8 @@ pub enum StopReason {
     Panic,
     /// It asked to stop.
     Flow,
-    /// More than 65,536 derived events followed one input.
+    /// Its orders, timers and notes led to more events at one instant than
+    /// [`STRATEGY_EVENTS_MAX`](crate::block::STRATEGY_EVENTS_MAX).
     EventBudget,
     /// Kill switch.
     Kill,
@@ -333,7 +355,7 @@ pub enum StopReason {
 
 impl Event {
     /// Every name that [`Event::name`] gives, in wire order.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 19] = [
         "submitted",
         "cancel_requested",
         "risk",
@@ -352,6 +374,7 @@ impl Event {
         "command_applied",
         "state_hash",
         "exercise_advised",
+        "triggered",
     ];
 
     /// Stable lower-case name, as printed and filtered on.
@@ -375,6 +398,7 @@ impl Event {
             Event::CommandApplied { .. } => "command_applied",
             Event::StateHash { .. } => "state_hash",
             Event::ExerciseAdvised { .. } => "exercise_advised",
+            Event::Triggered { .. } => "triggered",
         }
     }
 }

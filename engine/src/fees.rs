@@ -11,7 +11,7 @@ const CENT: i128 = 10_000_000;
 const MINIMUM: Money = Money(100 * CENT);
 
 /// Sum of what a leg has filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct FilledSoFar {
     /// Absolute quantity.
     pub quantity: Qty,
@@ -23,6 +23,11 @@ pub struct FilledSoFar {
 
 fn per_unit(amount: Money, quantity: Qty) -> Money {
     Money(crate::num::div_half_even(amount.0 * i128::from(quantity.0), i128::from(crate::num::SCALE)))
+}
+
+/// The most a leg of this size can cost, whatever its price.
+pub fn most(schedule: FeeSchedule, def: &InstrumentDef, quantity: Qty) -> Money {
+    total(schedule, def, FilledSoFar { quantity, value: Money(i128::MAX / 1_000), premium: Price(i64::MAX) })
 }
 
 /// Total fee of a leg for all its fills, rounded to the cent.

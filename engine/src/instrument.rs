@@ -167,7 +167,12 @@ impl InstrumentDef {
         }
     }
 
-    /// The instrument whose price decides this one's intrinsic value: itself unless an option.
+    /// Last instant of trading of an option or future; `None` for what does not expire.
+    pub fn last_trade(&self) -> Option<Nanos> {
+        self.option.as_ref().map_or(self.expiry, |terms| Some(terms.last_trade))
+    }
+
+    /// The underlying of an option; `None` otherwise.
     pub fn underlying(&self) -> Option<InstrumentIx> {
         self.option.as_ref().map(|terms| terms.underlying)
     }

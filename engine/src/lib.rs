@@ -6,6 +6,7 @@ pub mod book;
 pub mod chain;
 pub mod config;
 pub mod event;
+mod exposure;
 pub mod fees;
 mod fixed_map;
 pub mod ids;
@@ -22,6 +23,7 @@ mod risk;
 mod schedule;
 mod state;
 mod state_hash;
+mod stops;
 pub mod strategy;
 mod venue;
 

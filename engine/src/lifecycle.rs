@@ -2,19 +2,33 @@
 //!
 //! Exercise by exception: a long position at least 0.01 in the money at the cut-off is exercised
 //! unless advised otherwise; shorts learn at the notice instant. Every holder exercises what is in
-//! the money at expiry, so a short in the money is assigned whole. Limits: no early exercise or
-//! assignment; an AM-settled series whose published value is missing settles on the underlying's
-//! last price, flagged `estimated`.
+//! the money at expiry, so a short in the money is assigned whole.
+//!
+//! The price that decides is, in this order: the settlement value published for the series or its
+//! underlying at or after the expiry instant; for PM series the underlying's official closing price
+//! of that instant or later; the underlying's last price at the expiry instant. An AM series on the
+//! last of these is flagged `estimated`. What the cut-off used, the notice uses.
+//!
+//! Limits: no early exercise or assignment; futures do not settle, they only stop trading.
 
 use crate::config::FillProfile;
 use crate::event::{CashReason, Event, ExpiryOutcome, StateReason};
 use crate::ids::{AccountIx, InstrumentIx, OrderIx, Seq};
 use crate::instrument::{Right, SettlementTime};
-use crate::num::{DAY, Nanos, Price, Qty};
+use crate::num::{Nanos, Price, Qty};
 use crate::schedule::Due;
 use crate::state::{Core, Notice};
 
 const THRESHOLD: Price = Price(10_000_000);
+
+/// The underlying price a series settles on; `None` when the tape never stated one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Settled {
+    price: Option<Price>,
+    estimated: bool,
+    /// Whether the exercise decision was made on it.
+    is_decided: bool,
+}
 
 impl Core {
     /// Puts the life cycle of an order's series on the schedule, once each.
@@ -24,9 +38,11 @@ impl Core {
         let cause = self.orders[order.index()].submit_seq;
         for ix in legs {
             let Some(terms) = self.def(ix).option.as_ref() else { continue };
-            let (last_trade, cutoff, notice) = (terms.last_trade, terms.exercise_cutoff, terms.notice);
+            let (last_trade, expiry) = (terms.last_trade, terms.expiry);
+            let (cutoff, notice) = (terms.exercise_cutoff, terms.notice);
             if self.tracked_series.insert(ix) {
                 self.schedule.push(last_trade, cause, Due::LastTrade(ix));
+                self.schedule.push(expiry, cause, Due::Settle(ix));
                 self.schedule.push(cutoff, cause, Due::Cutoff(ix));
                 self.schedule.push(notice, cause, Due::Notice(ix));
             }
@@ -37,66 +53,68 @@ impl Core {
         self.end_resting(cause, StateReason::SeriesExpired, |held| held.instrument == ix);
     }
 
-    /// The underlying price that decides exercise, and whether it stands in for a missing published value.
-    fn settlement_price(&self, ix: InstrumentIx) -> (Price, bool) {
-        let Some(terms) = self.def(ix).option.as_ref() else { return (Price::ZERO, true) };
-        let published = [ix, terms.underlying].into_iter().find_map(|of| {
-            let (price, ts) = self.settlement_values.get(&of)?;
-            // A value of an earlier day is not this expiry's.
-            (ts.0 + DAY > terms.expiry.0).then_some(*price)
-        });
-        let top = &self.tops[terms.underlying.index()];
-        let last = if top.last.0 > 0 { top.last } else { top.mid(self.now).unwrap_or(top.bid.price) };
-        match published {
-            Some(price) => (price, false),
-            None => (last, terms.settlement_time == SettlementTime::Am || last.0 <= 0),
+    /// Takes down the underlying's price at the settlement instant: what trades after it decides nothing.
+    pub(crate) fn settle(&mut self, ix: InstrumentIx) {
+        let settled = self.settled(ix);
+        self.settlements.insert(ix, settled);
+    }
+
+    /// The settlement as known at this moment.
+    fn settled(&self, ix: InstrumentIx) -> Settled {
+        let Some(terms) = self.def(ix).option.as_ref() else {
+            return Settled { price: None, estimated: true, is_decided: false };
+        };
+        // A value stated before the settlement instant is another expiry's, or yesterday's close.
+        let of_expiry = |value: Option<&(Price, Nanos)>| value.filter(|(_, ts)| *ts >= terms.expiry).copied();
+        let is_pm = terms.settlement_time == SettlementTime::Pm;
+        let close = self.closing_prices.get(&terms.underlying).filter(|_| is_pm);
+        let published = of_expiry(self.settlement_values.get(&ix))
+            .or_else(|| of_expiry(self.settlement_values.get(&terms.underlying)))
+            .or_else(|| of_expiry(close));
+        if let Some((price, _)) = published {
+            return Settled { price: Some(price), estimated: false, is_decided: false };
         }
+        if let Some(known) = self.settlements.get(&ix) {
+            return *known;
+        }
+        let top = &self.tops[terms.underlying.index()];
+        let last = (top.last.0 > 0).then_some(top.last);
+        let price = last.or_else(|| top.mid(self.now)).or((top.bid.price.0 > 0).then_some(top.bid.price));
+        Settled { price, estimated: !is_pm || price.is_none(), is_decided: false }
     }
 
     /// Exercise decisions; under LEAN's conventions assignment as well.
     pub(crate) fn decide_exercise(&mut self, ix: InstrumentIx, cause: Seq) {
-        let (price, estimated) = self.settlement_price(ix);
+        let settled = Settled { is_decided: true, ..self.settled(ix) };
+        self.settlements.insert(ix, settled);
         let Some(terms) = self.def(ix).option.as_ref() else { return };
-        let is_itm = terms.intrinsic(price) >= THRESHOLD;
+        let is_itm = settled.price.is_some_and(|price| terms.intrinsic(price) >= THRESHOLD);
         let assigns_now = self.config.profile == FillProfile::Lean;
         for n in 0..self.accounts.len() {
             let (account, held) = (AccountIx::from(n), self.accounts[n].quantity(ix));
-            if held.0 > 0 {
+            if held.0 < 0 && !is_itm {
+                self.end_position(account, ix, held, ExpiryOutcome::Worthless, cause);
+            } else if held.0 < 0 && assigns_now {
+                self.end_position(account, ix, held, ExpiryOutcome::Assigned, cause);
+            } else if held.0 > 0 {
                 let by_exception = if is_itm { held } else { Qty::ZERO };
                 let advised = self.advice.remove(&(account.0, ix)).map(|quantity| quantity.min(held));
                 let exercised = advised.unwrap_or(by_exception);
-                self.end_position(
-                    account,
-                    ix,
-                    exercised,
-                    ExpiryOutcome::Exercised,
-                    (price, estimated),
-                    cause,
-                );
-                self.end_position(
-                    account,
-                    ix,
-                    held - exercised,
-                    ExpiryOutcome::Worthless,
-                    (price, estimated),
-                    cause,
-                );
-            } else if held.0 < 0 && !is_itm {
-                self.end_position(account, ix, held, ExpiryOutcome::Worthless, (price, estimated), cause);
-            } else if held.0 < 0 && assigns_now {
-                self.end_position(account, ix, held, ExpiryOutcome::Assigned, (price, estimated), cause);
+                self.end_position(account, ix, exercised, ExpiryOutcome::Exercised, cause);
+                self.end_position(account, ix, held - exercised, ExpiryOutcome::Worthless, cause);
             }
         }
     }
 
     /// Shorts in the money learn that they were assigned.
     pub(crate) fn notify_assignment(&mut self, ix: InstrumentIx, cause: Seq) {
-        let settlement = self.settlement_price(ix);
+        if !self.settlements.get(&ix).is_some_and(|settled| settled.is_decided) {
+            self.settle(ix);
+        }
         for n in 0..self.accounts.len() {
             let held = self.accounts[n].quantity(ix);
             if held.0 < 0 {
-                let account = AccountIx::from(n);
-                self.end_position(account, ix, held, ExpiryOutcome::Assigned, settlement, cause);
+                self.end_position(AccountIx::from(n), ix, held, ExpiryOutcome::Assigned, cause);
             }
         }
     }
@@ -108,26 +126,26 @@ impl Core {
         ix: InstrumentIx,
         quantity: Qty,
         outcome: ExpiryOutcome,
-        (underlying_price, estimated): (Price, bool),
         cause: Seq,
     ) {
-        if quantity.0 == 0 {
-            return;
-        }
+        let Some(settled) = self.settlements.get(&ix).copied().filter(|_| quantity.0 != 0) else { return };
+        let underlying_price = settled.price.unwrap_or(Price::ZERO);
         let event = Event::Expired {
             account,
             instrument: ix,
             quantity,
             outcome,
             underlying: underlying_price,
-            estimated,
+            estimated: settled.estimated,
         };
         let seq = self.emit(cause, event);
         let Some(terms) = self.def(ix).option.clone() else { return };
         let (multiplier, is_physical) = (self.def(ix).multiplier, self.is_physical(ix));
         let is_delivering = outcome != ExpiryOutcome::Worthless;
-        let value =
-            if is_delivering && !is_physical { terms.intrinsic(underlying_price) } else { Price::ZERO };
+        let value = settled
+            .price
+            .filter(|_| is_delivering && !is_physical)
+            .map_or(Price::ZERO, |p| terms.intrinsic(p));
         self.book_trade(account, ix, quantity.neg(), value, CashReason::Settlement, seq);
         if is_delivering && is_physical {
             let shares = Qty(quantity.0.saturating_mul(multiplier));

@@ -197,14 +197,18 @@ impl Qty {
         self.0 / SCALE
     }
 
-    /// The opposite quantity.
+    /// The opposite quantity (the minimum saturates, which `-` would not).
+    #[allow(clippy::should_implement_trait)]
+    #[must_use]
     pub fn neg(self) -> Qty {
         Qty(self.0.saturating_neg())
     }
 }
 
 impl Money {
-    /// The opposite amount.
+    /// The opposite amount (the minimum saturates, which `-` would not).
+    #[allow(clippy::should_implement_trait)]
+    #[must_use]
     pub fn neg(self) -> Money {
         Money(self.0.saturating_neg())
     }

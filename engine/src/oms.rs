@@ -1,19 +1,19 @@
 //! The order management system: submissions, state changes, booking of execution reports.
 
-use crate::account::Lot;
 use crate::event::{CashReason, Event, Execution, StateReason};
 use crate::fees;
 use crate::ids::{AccountIx, InstrumentIx, OrderIx, Seq, StrategyIx};
 use crate::instrument::InstrumentKind;
-use crate::num::{Money, Nanos, Price, Qty};
+use crate::num::{Money, Nanos, Price, Qty, SECOND};
 use crate::order::{Order, OrderState, Package};
+use crate::risk::Verdict;
 use crate::schedule::Report;
 use crate::state::{Core, Notice};
 use crate::strategy::FillReport;
 use crate::venue::Action;
 
 impl Core {
-    /// Appends an order; risk judges it once all orders of the same callback are in.
+    /// Appends an order; risk judges it once all intents of the same callback are in.
     pub(crate) fn append_order(&mut self, strategy: StrategyIx, package: Package, cause: Seq) -> OrderIx {
         let ix = OrderIx::from(self.orders.len());
         let filled = vec![Qty::ZERO; package.legs.len()];
@@ -30,29 +30,63 @@ impl Core {
             submit_ts: self.now,
         });
         self.open_orders.insert(ix);
+        self.join_group(ix);
+        if self.config.risk.orders_per_second_max.is_some() {
+            let since = self.now.0.saturating_sub(SECOND);
+            let times = self.submissions.entry(strategy).or_default();
+            while times.front().is_some_and(|(ts, _)| ts.0 <= since) {
+                times.pop_front();
+            }
+            times.push_back((self.now, ix));
+        }
         ix
     }
 
-    /// Judges an appended order and, when approved, sends it to the venue.
-    pub(crate) fn judge_and_send(&mut self, ix: OrderIx) {
-        let cause = self.orders[ix.index()].submit_seq;
-        let strategy = self.orders[ix.index()].strategy;
-        let verdict = self.judge(ix);
-        let refused = verdict.outcome.as_ref().err().copied();
-        let seq =
-            self.emit(cause, Event::Risk { order: ix, refused, value: verdict.value, limit: verdict.limit });
-        match verdict.outcome {
-            Ok(approved) => {
-                let order = approved.order();
-                self.track_series(order);
-                self.change_state(order, OrderState::Approved, StateReason::RiskApproved, seq);
-                self.send_to_venue(seq, Action::New(order));
+    /// Judges the orders appended since `first`: the terms of all before the funds of any, so that no
+    /// member of a group is let through on the strength of one that is refused.
+    pub(crate) fn judge_and_send(&mut self, first: usize) {
+        for ix in (first..self.orders.len()).map(OrderIx::from) {
+            // A cancel in the same callback may have ended it already.
+            if self.orders[ix.index()].state != OrderState::Submitted {
+                continue;
             }
-            Err(_) => {
-                let seq = self.change_state(ix, OrderState::Rejected, StateReason::RiskRefused, seq);
-                self.notices.push_back(Notice::Order(strategy, ix, seq));
+            match self.judge_terms(ix) {
+                Ok(()) => self.count_pending(ix),
+                Err(verdict) => self.refuse(ix, &verdict),
             }
         }
+        for ix in (first..self.orders.len()).map(OrderIx::from) {
+            if self.orders[ix.index()].state == OrderState::Submitted {
+                self.judge_funds_and_send(ix);
+            }
+        }
+    }
+
+    fn judge_funds_and_send(&mut self, ix: OrderIx) {
+        let verdict = self.judge_funds(ix);
+        let Ok(approved) = &verdict.outcome else {
+            self.uncount_pending(ix);
+            return self.refuse(ix, &verdict);
+        };
+        let order = approved.order();
+        let seq = self.emit_verdict(order, &verdict);
+        self.count_approved(order);
+        self.track_series(order);
+        self.change_state(order, OrderState::Approved, StateReason::RiskApproved, seq);
+        self.send_to_venue(seq, Action::New(order));
+    }
+
+    /// Journals the refusal and rejects the order.
+    pub(crate) fn refuse(&mut self, ix: OrderIx, verdict: &Verdict) {
+        let seq = self.emit_verdict(ix, verdict);
+        let seq = self.change_state(ix, OrderState::Rejected, StateReason::RiskRefused, seq);
+        self.notice_order(ix, seq);
+    }
+
+    fn emit_verdict(&mut self, order: OrderIx, verdict: &Verdict) -> Seq {
+        let cause = self.orders[order.index()].submit_seq;
+        let refused = verdict.outcome.as_ref().err().copied();
+        self.emit(cause, Event::Risk { order, refused, value: verdict.value, limit: verdict.limit })
     }
 
     /// Moves an order along its table; a transition outside it is journaled and refused.
@@ -67,11 +101,14 @@ impl Core {
         if !from.may_become(to) {
             return self.emit(cause, Event::IllegalTransition { order: ix, from, to });
         }
-        self.orders[ix.index()].state = to;
         if to.is_final() {
+            self.uncount(ix, from);
             self.open_orders.remove(&ix);
-            self.filled_so_far.remove(&(ix, 0));
+            for leg in 0..self.orders[ix.index()].package.legs.len() {
+                self.filled_so_far.remove(&(ix, leg as u8));
+            }
         }
+        self.orders[ix.index()].state = to;
         self.emit(cause, Event::State { order: ix, from, to, reason })
     }
 
@@ -83,6 +120,10 @@ impl Core {
         // A cancel of a finished or already cancelling order is a race lost, not an error.
         if state.is_final() || state == OrderState::PendingCancel {
             return;
+        }
+        if state == OrderState::Submitted {
+            let seq = self.change_state(ix, OrderState::Cancelled, reason, seq);
+            return self.notice_order(ix, seq);
         }
         let seq = self.change_state(ix, OrderState::PendingCancel, reason, seq);
         self.send_to_venue(seq, Action::Cancel(ix));
@@ -108,13 +149,16 @@ impl Core {
     }
 
     fn notice_order(&mut self, ix: OrderIx, seq: Seq) {
-        self.notices.push_back(Notice::Order(self.orders[ix.index()].strategy, ix, seq));
+        let order = &self.orders[ix.index()];
+        self.notices.push_back(Notice::Order(order.strategy, ix, order.state, seq));
     }
 
     fn book_fill(&mut self, execution: Execution, cause: Seq) {
         let (ix, leg) = (execution.order, execution.leg);
-        let order = &mut self.orders[ix.index()];
+        let order = &self.orders[ix.index()];
         let (account, strategy) = (order.package.account, order.strategy);
+        self.count_fill(ix, usize::from(leg), execution.quantity);
+        let order = &mut self.orders[ix.index()];
         let filled = &mut order.filled[usize::from(leg)];
         *filled = *filled + execution.quantity;
         let is_filled = order.is_filled();
@@ -172,14 +216,19 @@ impl Core {
     ) {
         let (multiplier, kind) = (self.def(ix).multiplier, self.def(ix).kind);
         let is_margined = kind == InstrumentKind::Future;
-        let (position, realized) =
-            self.accounts[account.index()].trade(ix, Lot { quantity, price }, multiplier, is_margined);
-        let (quantity_after, cost) = (position.quantity, position.cost);
+        let booked = self.accounts[account.index()].trade(ix, quantity, price, multiplier, is_margined);
+        let realized = booked.realized;
         self.emit(
             cause,
-            Event::Position { account, instrument: ix, quantity: quantity_after, cost, realized },
+            Event::Position {
+                account,
+                instrument: ix,
+                quantity: booked.quantity,
+                cost: booked.cost,
+                realized,
+            },
         );
-        let mark = self.mark_price(ix, quantity_after).unwrap_or(price);
+        let mark = self.mark_price(ix, booked.quantity).unwrap_or(price);
         self.accounts[account.index()].mark(ix, mark, multiplier);
         let amount = if is_margined { realized } else { price.notional(quantity, multiplier).neg() };
         self.move_cash(account, amount, reason, cause);
@@ -239,7 +288,7 @@ impl Core {
                     natural.map_or(Money::ZERO, |side| (side.price - mark).notional(quantity, multiplier));
                 liquidation += value + slip;
             }
-            let (requirement, _) = self.requirement_after(account, None);
+            let requirement = self.requirement_held(account);
             let held = &self.accounts[n];
             let (cash, equity) = (held.cash, held.equity());
             self.emit(cause, Event::Mark { account, cash, equity, liquidation, requirement });

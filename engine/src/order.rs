@@ -20,6 +20,43 @@ pub enum Side {
     Sell,
 }
 
+/// What a stop looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopSource {
+    /// The midpoint of a live two-sided quote: the default, one print cannot trigger it.
+    Mid,
+    /// The side the order would trade against: the ask for buys, the bid for sells.
+    Touch,
+    /// The last eligible trade.
+    Last,
+}
+
+/// When a stop becomes an order. A buy triggers at or above `price`, a sell at or below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Trigger {
+    /// Stop price.
+    pub price: Price,
+    /// What it is compared with.
+    pub source: StopSource,
+    /// Quotes wider than this fraction of their midpoint (and wider than three ticks) trigger nothing.
+    pub spread_max: Price,
+    /// The condition must have held for so long, in nanoseconds of event time.
+    pub persist_ns: u64,
+}
+
+impl Trigger {
+    /// A trigger on the midpoint with a spread of at most 20 %, held for two seconds.
+    pub fn at(price: Price) -> Trigger {
+        Trigger {
+            price,
+            source: StopSource::Mid,
+            spread_max: Price(200_000_000),
+            persist_ns: 2 * crate::num::SECOND,
+        }
+    }
+}
+
 /// How an order may be priced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,6 +65,28 @@ pub enum OrderType {
     Market,
     /// At the limit or better. A package's limit is the net price of one unit, debit positive.
     Limit(Price),
+    /// At the market once triggered; the venue holds it until then.
+    Stop(Trigger),
+    /// At the limit once triggered; the venue holds it until then.
+    StopLimit(Trigger, Price),
+}
+
+impl OrderType {
+    /// The limit, when there is one.
+    pub fn limit(self) -> Option<Price> {
+        match self {
+            OrderType::Limit(limit) | OrderType::StopLimit(_, limit) => Some(limit),
+            OrderType::Market | OrderType::Stop(_) => None,
+        }
+    }
+
+    /// The trigger, when there is one.
+    pub fn trigger(self) -> Option<Trigger> {
+        match self {
+            OrderType::Stop(trigger) | OrderType::StopLimit(trigger, _) => Some(trigger),
+            OrderType::Market | OrderType::Limit(_) => None,
+        }
+    }
 }
 
 /// How long an order lives.
@@ -40,6 +99,10 @@ pub enum TimeInForce {
     Gtc,
     /// Fill what is there on arrival, cancel the rest.
     Ioc,
+    /// Fill whole on arrival or cancel.
+    Fok,
+    /// Until an instant.
+    Gtd(Nanos),
 }
 
 /// One leg: an instrument and its signed quantity for the whole package (positive buys).
@@ -163,7 +226,8 @@ impl OrderState {
     pub fn may_become(self, next: OrderState) -> bool {
         use OrderState::*;
         match self {
-            Submitted => matches!(next, Approved | Rejected),
+            // Cancelled in the callback that submitted it: it never leaves.
+            Submitted => matches!(next, Approved | Rejected | Cancelled),
             Approved => matches!(
                 next,
                 Working | PartiallyFilled | Filled | PendingCancel | InDoubt | Cancelled | Rejected | Expired
@@ -174,11 +238,18 @@ impl OrderState {
             PartiallyFilled => {
                 matches!(next, PartiallyFilled | Filled | PendingCancel | InDoubt | Cancelled | Expired)
             }
-            // A fill may overtake the cancel; a cancel that came too late leaves the order where it was.
+            // A fill or the venue's refusal may overtake the cancel; one that came too late leaves the order where it was.
             PendingCancel => {
                 matches!(
                     next,
-                    Working | PartiallyFilled | Filled | PendingCancel | InDoubt | Cancelled | Expired
+                    Working
+                        | PartiallyFilled
+                        | Filled
+                        | PendingCancel
+                        | InDoubt
+                        | Cancelled
+                        | Rejected
+                        | Expired
                 )
             }
             InDoubt => matches!(next, Working | PartiallyFilled | Filled | Cancelled | Rejected | Expired),
@@ -235,7 +306,7 @@ mod tests {
     #[test]
     fn only_risk_approval_opens_the_way_to_the_venue() {
         for to in OrderState::ALL {
-            let allowed = matches!(to, OrderState::Approved | OrderState::Rejected);
+            let allowed = matches!(to, OrderState::Approved | OrderState::Rejected | OrderState::Cancelled);
             assert_eq!(OrderState::Submitted.may_become(to), allowed, "{to:?}");
         }
     }

@@ -10,7 +10,7 @@
 
 use crate::ids::{InstrumentIx, VenueIx};
 use crate::num::{Nanos, Price, Qty};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute, transmute_ref};
 
 /// What a record is. The numbers are part of the file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +57,7 @@ impl Kind {
     ];
 
     /// The kind of a wire byte.
+    #[inline]
     pub fn from_wire(byte: u8) -> Option<Kind> {
         Some(match byte {
             0 => Kind::Cold,
@@ -72,6 +73,12 @@ impl Kind {
             22 => Kind::Status,
             _ => return None,
         })
+    }
+
+    /// Whether records of this kind concern an instrument's market.
+    #[inline]
+    pub fn is_market(self) -> bool {
+        self as u8 >= Kind::Quote as u8
     }
 
     /// Stable lower-case name, as printed and filtered on.
@@ -303,7 +310,7 @@ pub struct Status {
 }
 
 /// Trading state of an instrument or market.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
 pub enum TradingState {
     /// Continuous trading.
     #[default]
@@ -458,8 +465,15 @@ impl Record {
     }
 
     /// The record's kind; `None` for a byte no version of the format defines.
+    #[inline]
     pub fn kind(&self) -> Option<Kind> {
         Kind::from_wire(self.kind)
+    }
+
+    /// The body of a quote, in place.
+    #[inline]
+    pub fn as_quote(&self) -> Option<&Quote> {
+        (self.kind == Kind::Quote as u8).then(|| transmute_ref!(&self.body))
     }
 
     /// The typed body; `None` for an unknown kind (decoders refuse those before the loop sees them).
@@ -480,21 +494,25 @@ impl Record {
     }
 
     /// Receipt time.
+    #[inline]
     pub fn ts(&self) -> Nanos {
         Nanos(self.ts)
     }
 
     /// Source time.
+    #[inline]
     pub fn ts_src(&self) -> Nanos {
         Nanos(self.ts_src)
     }
 
     /// Instrument.
+    #[inline]
     pub fn instrument(&self) -> InstrumentIx {
         InstrumentIx(self.instrument)
     }
 
     /// Whether a flag bit is set.
+    #[inline]
     pub fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
@@ -502,18 +520,22 @@ impl Record {
 
 impl Quote {
     /// The bid as a price.
+    #[inline]
     pub fn bid(&self) -> Price {
         Price(self.bid)
     }
     /// The ask as a price.
+    #[inline]
     pub fn ask(&self) -> Price {
         Price(self.ask)
     }
     /// Displayed bid size.
+    #[inline]
     pub fn bid_size(&self) -> Qty {
         Qty(self.bid_size)
     }
     /// Displayed ask size.
+    #[inline]
     pub fn ask_size(&self) -> Qty {
         Qty(self.ask_size)
     }

@@ -7,8 +7,9 @@ use crate::event::RejectReason;
 use crate::ids::{AccountIx, InstrumentIx, OrderIx};
 use crate::instrument::{InstrumentKind, Settlement};
 use crate::margin::{OptionLine, UnderlyingHoldings, requirement};
-use crate::num::{Money, Price, Qty};
-use crate::order::{LEGS_MAX, Leg, Order, OrderState, OrderType};
+use crate::num::{Money, Price, Qty, SCALE, SECOND};
+use crate::order::{LEGS_MAX, Leg, Order, OrderState};
+use crate::record::TradingState;
 use crate::state::Core;
 use std::collections::BTreeMap;
 
@@ -30,6 +31,17 @@ pub(crate) struct Verdict {
     pub(crate) limit: Money,
 }
 
+impl Verdict {
+    fn refuse(refusal: Refusal) -> Verdict {
+        Verdict { outcome: Err(refusal.reason), value: refusal.value, limit: refusal.limit }
+    }
+
+    /// Refused without figures.
+    pub(crate) fn refused(reason: RejectReason) -> Verdict {
+        Verdict::refuse(reason.into())
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Refusal {
     reason: RejectReason,
@@ -47,21 +59,30 @@ fn as_money(raw: i64) -> Money {
     Money(i128::from(raw))
 }
 
+/// Most units one leg may have, and most an account may hold of one instrument: sums stay far
+/// from the integers' ends whatever the configured limits.
+const LEG_MAX: Qty = Qty(1_000_000_000 * SCALE);
+const HOLDING_MAX: i128 = 4 * LEG_MAX.0 as i128;
+
 impl Core {
-    /// Judges a submitted order.
-    pub(crate) fn judge(&self, ix: OrderIx) -> Verdict {
-        let order = &self.orders[ix.index()];
-        match self.check_terms(order).and_then(|()| self.check_buying_power(order)) {
+    /// Judges everything but buying power.
+    pub(crate) fn judge_terms(&self, ix: OrderIx) -> Result<(), Verdict> {
+        self.check_terms(&self.orders[ix.index()]).map_err(Verdict::refuse)
+    }
+
+    /// Judges buying power, once the terms of every order of the same callback are known.
+    pub(crate) fn judge_funds(&self, ix: OrderIx) -> Verdict {
+        match self.check_buying_power(&self.orders[ix.index()]) {
             Ok((value, limit)) => Verdict { outcome: Ok(Approved(ix)), value, limit },
-            Err(refusal) => {
-                Verdict { outcome: Err(refusal.reason), value: refusal.value, limit: refusal.limit }
-            }
+            Err(refusal) => Verdict::refuse(refusal),
         }
     }
 
-    /// Everything but buying power.
     fn check_terms(&self, order: &Order) -> Result<(), Refusal> {
         let package = &order.package;
+        if self.is_tape_ended {
+            return Err(RejectReason::Stopped.into());
+        }
         if package.legs.is_empty() || package.legs.len() > LEGS_MAX {
             return Err(RejectReason::BadLegs.into());
         }
@@ -71,7 +92,26 @@ impl Core {
         if package.account.index() >= self.accounts.len() || package.venue.0 != 0 {
             return Err(RejectReason::UnknownId.into());
         }
+        self.check_rate(order)?;
         package.legs.iter().try_for_each(|leg| self.check_leg(order, *leg))
+    }
+
+    /// At most so many submissions of the strategy in the second that ends here.
+    fn check_rate(&self, order: &Order) -> Result<(), Refusal> {
+        let Some(most) = self.config.risk.orders_per_second_max else { return Ok(()) };
+        let since = self.now.0.saturating_sub(SECOND - 1);
+        let recent = self
+            .submissions
+            .get(&order.strategy)
+            .map_or(0, |times| times.iter().filter(|(ts, ix)| ts.0 >= since && *ix <= order.ix).count());
+        if recent > most as usize {
+            return Err(Refusal {
+                reason: RejectReason::OrderRate,
+                value: as_money(recent as i64),
+                limit: as_money(i64::from(most)),
+            });
+        }
+        Ok(())
     }
 
     fn check_leg(&self, order: &Order, leg: Leg) -> Result<(), Refusal> {
@@ -79,20 +119,34 @@ impl Core {
         if def.kind == InstrumentKind::Index {
             return Err(RejectReason::NotTradable.into());
         }
-        if leg.quantity.0 == 0 || leg.quantity.0 == i64::MIN || leg.quantity.0 % def.lot.0.max(1) != 0 {
+        if leg.quantity.0 == 0 || leg.quantity.abs() > LEG_MAX || leg.quantity.0 % def.lot.0.max(1) != 0 {
             return Err(RejectReason::BadQuantity.into());
         }
-        let is_expired = def.option.as_ref().is_some_and(|terms| self.now > terms.last_trade);
         // LEAN fills orders whenever data is there; its profile does the same.
         let is_closed = self.is_open == Some(false) && self.config.profile != FillProfile::Lean;
-        if is_expired || is_closed {
+        if is_closed || def.last_trade().is_some_and(|last| self.now > last) {
             return Err(RejectReason::MarketClosed.into());
         }
-        self.check_limits(order, leg)?;
-        if let OrderType::Limit(limit) = order.package.order_type {
-            self.check_price(leg, limit)?;
+        if self.is_halted(leg.instrument) {
+            return Err(RejectReason::Halted.into());
         }
-        Ok(())
+        self.check_limits(order, leg)?;
+        if let Some(trigger) = order.package.order_type.trigger()
+            && (trigger.price.0 <= 0 || self.config.profile == FillProfile::Lean)
+        {
+            return Err(RejectReason::BadTrigger.into());
+        }
+        if let Some(limit) = order.package.order_type.limit() {
+            self.check_price(order, leg, limit)?;
+        }
+        self.check_value(order, leg)
+    }
+
+    /// An option is halted with its underlying; LEAN's profile knows no halts.
+    pub(crate) fn is_halted(&self, ix: InstrumentIx) -> bool {
+        let is_halted = |ix: InstrumentIx| self.tops[ix.index()].state == TradingState::Halted;
+        self.config.profile != FillProfile::Lean
+            && (is_halted(ix) || self.def(ix).underlying().is_some_and(is_halted))
     }
 
     fn check_limits(&self, order: &Order, leg: Leg) -> Result<(), Refusal> {
@@ -109,34 +163,21 @@ impl Core {
                 limit: as_money(most.0),
             });
         }
-        if let Some(most) = if is_equity { limits.shares_max } else { limits.position_max } {
-            let held = self.accounts[order.package.account.index()].quantity(leg.instrument);
-            let on_order: i128 = self
-                .open_orders
-                .iter()
-                .map(|ix| &self.orders[ix.index()])
-                .filter(|other| other.ix != order.ix && other.package.account == order.package.account)
-                .flat_map(|other| {
-                    (0..other.package.legs.len()).map(move |n| (other.package.legs[n], other.remaining(n)))
-                })
-                .filter(|(other, left)| {
-                    other.instrument == leg.instrument && (left.0 > 0) == (leg.quantity.0 > 0)
-                })
-                .map(|(_, left)| i128::from(left.0))
-                .sum();
-            let after = (i128::from(held.0) + i128::from(leg.quantity.0) + on_order).abs();
-            if after > i128::from(most.0) && after > i128::from(held.0).abs() {
-                return Err(Refusal {
-                    reason: RejectReason::Position,
-                    value: Money(after),
-                    limit: as_money(most.0),
-                });
-            }
+        let configured = if is_equity { limits.shares_max } else { limits.position_max };
+        let most = configured.map_or(HOLDING_MAX, |most| i128::from(most.0).min(HOLDING_MAX));
+        let account = order.package.account;
+        let held = i128::from(self.accounts[account.index()].quantity(leg.instrument).0);
+        let is_buy = leg.quantity.0 > 0;
+        let on_order = self.exposure.in_instrument(account, leg.instrument).quantity(is_buy);
+        let moved = on_order + i128::from(size.0);
+        let after = (held + if is_buy { moved } else { -moved }).abs();
+        if after > most && after > held.abs() {
+            return Err(Refusal { reason: RejectReason::Position, value: Money(after), limit: Money(most) });
         }
         Ok(())
     }
 
-    fn check_price(&self, leg: Leg, limit: Price) -> Result<(), Refusal> {
+    fn check_price(&self, order: &Order, leg: Leg, limit: Price) -> Result<(), Refusal> {
         let def = self.def(leg.instrument);
         if limit.0 <= 0 || !def.tick.is_legal(limit) {
             return Err(Refusal {
@@ -149,9 +190,10 @@ impl Core {
         let top = &self.tops[leg.instrument.index()];
         let is_buy = leg.quantity.0 > 0;
         let opposite = if is_buy { top.live_ask(self.now) } else { top.live_bid(self.now) };
-        let Some(reference) = opposite.map(|side| side.price).or((top.last.0 > 0).then_some(top.last)) else {
-            return Ok(());
-        };
+        let opposite = opposite.map(|side| side.price).or((top.last.0 > 0).then_some(top.last));
+        // A stop-limit meets the market at its trigger.
+        let trigger = order.package.order_type.trigger().map(|trigger| trigger.price);
+        let Some(reference) = trigger.or(opposite) else { return Ok(()) };
         let wide = reference.notional(Qty(fraction.0), 1).0.max(i128::from(self.config.risk.collar_amount.0));
         let worst = i128::from(reference.0) + if is_buy { wide } else { -wide };
         let is_beyond = if is_buy { i128::from(limit.0) > worst } else { i128::from(limit.0) < worst };
@@ -161,6 +203,16 @@ impl Core {
                 value: as_money(limit.0),
                 limit: Money(worst),
             });
+        }
+        Ok(())
+    }
+
+    fn check_value(&self, order: &Order, leg: Leg) -> Result<(), Refusal> {
+        let Some(most) = self.config.risk.order_value_max else { return Ok(()) };
+        let price = order.package.order_type.limit().unwrap_or_else(|| self.touch(leg));
+        let value = price.notional(leg.quantity.abs(), self.def(leg.instrument).multiplier);
+        if value > most {
+            return Err(Refusal { reason: RejectReason::OrderValue, value, limit: most });
         }
         Ok(())
     }
@@ -186,30 +238,43 @@ impl Core {
 
     /// Requirement and funds (cash plus signed stock value) once `order`, its group and the risky part
     /// of other open orders are filled: their sells count in full, their buys cost but protect nothing.
-    pub(crate) fn requirement_after(&self, account: AccountIx, order: Option<&Order>) -> (Money, Money) {
-        let mut held: BTreeMap<InstrumentIx, Qty> = self.accounts[account.index()]
-            .positions()
-            .map(|(ix, position)| (ix, position.quantity))
-            .collect();
+    fn requirement_after(&self, account: AccountIx, order: Option<&Order>) -> (Money, Money) {
+        let mut held = self.holdings(account);
         let mut cash = self.accounts[account.index()].cash;
-        for other in self.open_orders.iter().map(|ix| &self.orders[ix.index()]) {
-            let is_this = order.is_some_and(|order| order.ix == other.ix);
-            let in_group = other.package.group.is_some()
-                && order
-                    .is_some_and(|o| o.package.group == other.package.group && o.strategy == other.strategy);
-            let is_counted = is_this || in_group || other.state != OrderState::Submitted;
-            if !is_counted || other.package.account != account {
+        let mut add = |ix: InstrumentIx, quantity: i128| {
+            let held = held.entry(ix).or_default();
+            *held = Qty(i64::try_from(i128::from(held.0) + quantity).unwrap_or(if quantity > 0 {
+                i64::MAX
+            } else {
+                -i64::MAX
+            }));
+        };
+        for (ix, on_order) in self.exposure.of(account) {
+            cash -= on_order.fees;
+            let def = self.def(ix);
+            if def.kind != InstrumentKind::Future {
+                cash -= on_order.buys_cost(self.touch_of(ix, true), def.multiplier);
+                cash += on_order.sells_value(self.touch_of(ix, false), def.multiplier);
+            }
+            add(ix, -on_order.approved_sells());
+        }
+        let group = order.map_or(&[][..], |order| self.exposure.group_of(order));
+        let others = group.iter().filter(|ix| order.is_some_and(|order| order.ix != **ix));
+        for member in order.into_iter().chain(others.map(|ix| &self.orders[ix.index()])) {
+            if member.package.account != account {
                 continue;
             }
-            for (n, leg) in other.package.legs.iter().enumerate() {
+            for (n, leg) in member.package.legs.iter().enumerate() {
                 if leg.instrument.index() >= self.instruments.len() {
                     continue;
                 }
-                let left = other.remaining(n);
-                cash -= self.expected_cost(other, leg.instrument, left);
-                if is_this || in_group || left.0 < 0 {
-                    let quantity = held.entry(leg.instrument).or_default();
-                    *quantity = Qty(quantity.0.saturating_add(left.0));
+                let left = member.remaining(n);
+                if member.state == OrderState::Submitted {
+                    cash -= self.expected_cost(member, Leg { quantity: left, ..*leg });
+                    add(leg.instrument, i128::from(left.0));
+                } else if left.0 > 0 {
+                    // Its cost is in the sums already; as a member of the group it protects as well.
+                    add(leg.instrument, i128::from(left.0));
                 }
             }
         }
@@ -217,23 +282,45 @@ impl Core {
         (need, cash + stock_value)
     }
 
-    fn expected_cost(&self, order: &Order, ix: InstrumentIx, quantity: Qty) -> Money {
-        let def = self.def(ix);
-        if def.kind == InstrumentKind::Future {
-            return Money::ZERO;
-        }
+    fn holdings(&self, account: AccountIx) -> BTreeMap<InstrumentIx, Qty> {
+        let positions = self.accounts[account.index()].positions();
+        positions.map(|(ix, position)| (ix, position.quantity)).collect()
+    }
+
+    /// Initial requirement of what an account holds, open orders aside.
+    pub(crate) fn requirement_held(&self, account: AccountIx) -> Money {
+        self.requirement_of(&self.holdings(account)).0
+    }
+
+    /// What a leg would trade at: the opposite quote, else the reference price.
+    fn touch(&self, leg: Leg) -> Price {
+        self.touch_of(leg.instrument, leg.quantity.0 > 0)
+    }
+
+    fn touch_of(&self, ix: InstrumentIx, is_buy: bool) -> Price {
         let top = &self.tops[ix.index()];
-        let touch = if quantity.0 > 0 { top.live_ask(self.now) } else { top.live_bid(self.now) };
-        let price = match order.package.order_type {
-            OrderType::Limit(limit) => limit,
-            OrderType::Market => touch.map_or_else(|| self.reference_price(ix), |side| side.price),
+        let touch = if is_buy { top.live_ask(self.now) } else { top.live_bid(self.now) };
+        touch.map_or_else(|| self.reference_price(ix), |side| side.price)
+    }
+
+    fn expected_cost(&self, order: &Order, leg: Leg) -> Money {
+        let def = self.def(leg.instrument);
+        let fee = crate::fees::most(self.config.fees, def, leg.quantity.abs());
+        if def.kind == InstrumentKind::Future {
+            return fee;
+        }
+        let touch = self.touch(leg);
+        let price = match order.package.order_type.limit() {
+            Some(limit) if leg.quantity.0 > 0 => limit,
+            // A limit far above the market must not lend its price to other orders.
+            Some(limit) => limit.min(touch),
+            None => match order.package.order_type.trigger() {
+                Some(trigger) if leg.quantity.0 > 0 => trigger.price.max(touch),
+                Some(trigger) => trigger.price.min(touch),
+                None => touch,
+            },
         };
-        let filled = crate::fees::FilledSoFar {
-            quantity: quantity.abs(),
-            value: price.notional(quantity.abs(), def.multiplier),
-            premium: price,
-        };
-        price.notional(quantity, def.multiplier) + crate::fees::total(self.config.fees, def, filled)
+        price.notional(leg.quantity, def.multiplier) + fee
     }
 
     /// Requirement of holdings, and the signed value of their stock.

@@ -1,7 +1,7 @@
 //! The schedule: one heap keyed (due, phase, seq).
 //!
 //! Entries due at T run when the first input with `ts` > T arrives, before it, or on the input
-//! `Tick{T}`. At one due time phases order them: reports, timers, life cycle, marks.
+//! `Tick{T}`. At one due time phases order them: reports, timers, order ends, life cycle, marks.
 
 use crate::event::{Execution, StateReason};
 use crate::ids::{InstrumentIx, OrderIx, Seq, StrategyIx};
@@ -29,8 +29,14 @@ pub(crate) enum Due {
     Report(Report),
     /// A strategy's timer.
     Timer(StrategyIx, u64),
+    /// The lifetime of an order resting at the venue ends.
+    OrderEnd(OrderIx),
+    /// A strategy was stopped with more open orders than one input may cancel.
+    CancelRest(StrategyIx),
     /// A series stops trading.
     LastTrade(InstrumentIx),
+    /// The settlement instant of a series: its underlying's price is taken down.
+    Settle(InstrumentIx),
     /// Exercise decisions of a series.
     Cutoff(InstrumentIx),
     /// Assignment notices of a series.
@@ -44,10 +50,12 @@ impl Due {
         match self {
             Due::Report(_) => 0,
             Due::Timer(..) => 1,
-            Due::LastTrade(_) => 2,
-            Due::Cutoff(_) => 3,
-            Due::Notice(_) => 4,
-            Due::Mark => 5,
+            Due::OrderEnd(_) | Due::CancelRest(_) => 2,
+            Due::LastTrade(_) => 3,
+            Due::Settle(_) => 4,
+            Due::Cutoff(_) => 5,
+            Due::Notice(_) => 6,
+            Due::Mark => 7,
         }
     }
 }

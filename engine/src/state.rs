@@ -4,13 +4,15 @@ use crate::account::Account;
 use crate::book::Top;
 use crate::chain::Chains;
 use crate::config::RunConfig;
-use crate::event::{Derived, Event};
+use crate::event::{Derived, Event, StopReason};
+use crate::exposure::Exposure;
 use crate::fees::FilledSoFar;
 use crate::fixed_map::FixedMap;
 use crate::ids::{InstrumentIx, OrderIx, Seq, StrategyIx};
 use crate::instrument::{InstrumentDef, InstrumentKind};
+use crate::lifecycle::Settled;
 use crate::num::{Money, Nanos, Price};
-use crate::order::Order;
+use crate::order::{Order, OrderState};
 use crate::record::SessionPhase;
 use crate::schedule::Schedule;
 use crate::venue::Venue;
@@ -19,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// What waits to be told to strategies, first in first out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Notice {
-    Order(StrategyIx, OrderIx, Seq),
+    Order(StrategyIx, OrderIx, OrderState, Seq),
     Fill(StrategyIx, crate::strategy::FillReport, Seq),
     Expiry(InstrumentIx, Seq),
 }
@@ -42,6 +44,7 @@ pub(crate) struct Core {
     /// `None` until a session phase arrives: tapes without phases trade around the clock.
     pub(crate) is_open: Option<bool>,
     pub(crate) orders: Vec<Order>,
+    /// Orders that are not final.
     pub(crate) open_orders: BTreeSet<OrderIx>,
     pub(crate) filled_so_far: BTreeMap<(OrderIx, u8), (FilledSoFar, Money)>,
     pub(crate) accounts: Vec<Account>,
@@ -53,9 +56,20 @@ pub(crate) struct Core {
     pub(crate) tracked_series: BTreeSet<InstrumentIx>,
     /// Advice by (account, series): contracts to exercise.
     pub(crate) advice: BTreeMap<(u16, InstrumentIx), crate::num::Qty>,
-    /// Published settlement values and closing prices by instrument.
+    /// Published exercise settlement values and official closing prices, with their receipt times.
     pub(crate) settlement_values: BTreeMap<InstrumentIx, (Price, Nanos)>,
-    pub(crate) killed: bool,
+    pub(crate) closing_prices: BTreeMap<InstrumentIx, (Price, Nanos)>,
+    /// Settlement of tracked series whose expiry passed.
+    pub(crate) settlements: BTreeMap<InstrumentIx, Settled>,
+    /// Submissions of the last second by strategy; kept only while an order rate is limited.
+    pub(crate) submissions: BTreeMap<StrategyIx, VecDeque<(Nanos, OrderIx)>>,
+    pub(crate) exposure: Exposure,
+    /// Why strategies were stopped.
+    pub(crate) stop_reasons: BTreeMap<StrategyIx, StopReason>,
+    /// Nothing is accepted after the tape's end.
+    pub(crate) is_tape_ended: bool,
+    /// Derived events of the block before the present input began to lead to any.
+    pub(crate) input_floor: usize,
     /// No report is due before this: the receipt time of the input that reveals an arrival.
     pub(crate) schedule_floor: Nanos,
 }
@@ -87,7 +101,13 @@ impl Core {
             tracked_series: BTreeSet::new(),
             advice: BTreeMap::new(),
             settlement_values: BTreeMap::new(),
-            killed: false,
+            closing_prices: BTreeMap::new(),
+            settlements: BTreeMap::new(),
+            submissions: BTreeMap::new(),
+            exposure: Exposure::default(),
+            stop_reasons: BTreeMap::new(),
+            is_tape_ended: false,
+            input_floor: 0,
             schedule_floor: Nanos(0),
         }
     }
@@ -98,6 +118,17 @@ impl Core {
         self.seq += 1;
         self.derived.push(Derived { after: self.block_inputs, ts: self.now, cause, event });
         seq
+    }
+
+    pub(crate) fn state_last(&mut self, ix: InstrumentIx, price: Price, seq: Seq) {
+        let top = &mut self.tops[ix.index()];
+        (top.last, top.last_ts, top.last_seq) = (price, self.now, seq);
+    }
+
+    /// Derived events of the present input so far.
+    #[inline]
+    pub(crate) fn spent(&self) -> usize {
+        self.derived.len() - self.input_floor
     }
 
     pub(crate) fn define(&mut self, def: InstrumentDef) {

@@ -1,4 +1,5 @@
-//! Hash of the whole state: accounts, open orders, venue, schedule, random streams, strategy bytes.
+//! Hash of the whole state: accounts, open orders, venue, schedule, books, settlements, random streams,
+//! strategy bytes.
 
 use crate::state::Core;
 use crate::strategy::Strategy;
@@ -25,7 +26,7 @@ impl std::io::Write for Sink<'_> {
 /// Hashes everything that decides what the loop does next.
 pub(crate) fn state_hash<'a, S: Strategy + 'a>(
     core: &Core,
-    strategies: impl Iterator<Item = (&'a S, &'a ChaCha8Rng, bool)>,
+    strategies: impl Iterator<Item = (&'a S, &'a ChaCha8Rng, [bool; 2])>,
 ) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     put(&mut hasher, &core.accounts);
@@ -33,13 +34,18 @@ pub(crate) fn state_hash<'a, S: Strategy + 'a>(
     put(&mut hasher, &(core.orders.len() as u64, open));
     put(&mut hasher, &core.venue.in_flight.iter().collect::<Vec<_>>());
     put(&mut hasher, &core.venue.resting.iter().flatten().collect::<Vec<_>>());
+    put(&mut hasher, &core.venue.stops.iter().flatten().collect::<Vec<_>>());
     put(&mut hasher, &core.schedule.sorted());
-    put(&mut hasher, &core.is_open);
+    put(&mut hasher, &(core.is_open, core.mark_is_scheduled, core.is_tape_ended, core.schedule_floor));
+    put(&mut hasher, &core.tops);
+    put(&mut hasher, &core.filled_so_far);
+    put(&mut hasher, &(&core.advice, &core.tracked_series, &core.submissions));
+    put(&mut hasher, &(&core.settlement_values, &core.closing_prices, &core.settlements));
     let mut bytes = Vec::new();
-    for (strategy, rng, is_active) in strategies {
+    for (strategy, rng, standing) in strategies {
         bytes.clear();
         strategy.save(&mut bytes);
-        put(&mut hasher, &(strategy.name(), strategy.version(), is_active, &bytes));
+        put(&mut hasher, &(strategy.name(), strategy.version(), standing, &bytes));
         put(&mut hasher, &(rng.get_word_pos(), rng.get_stream()));
     }
     *hasher.finalize().as_bytes()

@@ -12,7 +12,7 @@ use crate::ids::{AccountIx, InstrumentIx, OrderIx, StrategyIx};
 use crate::instrument::{InstrumentDef, Right};
 use crate::num::{Money, Nanos, Price, Qty};
 use crate::order::{Order, OrderState, Package};
-use crate::record::{Bar, SessionPhase, Statistic, Trade};
+use crate::record::{Bar, SessionPhase, Statistic, Status, Trade};
 use crate::state::Core;
 use onetape_pricing::bsm::{self, BsmInputs, IvInputs};
 use rand_chacha::ChaCha8Rng;
@@ -141,6 +141,10 @@ pub trait Strategy: Send {
     fn on_statistic(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx, statistic: &Statistic) -> Flow {
         Flow::Continue
     }
+    /// The trading status of an instrument changed.
+    fn on_status(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx, status: &Status) -> Flow {
+        Flow::Continue
+    }
     /// A timer set with [`Ctx::timer`] rang.
     fn on_timer(&mut self, ctx: &mut Ctx<'_>, id: u64) -> Flow {
         Flow::Continue
@@ -202,6 +206,9 @@ impl<T: Strategy + ?Sized> Strategy for Box<T> {
     }
     fn on_statistic(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx, statistic: &Statistic) -> Flow {
         (**self).on_statistic(ctx, instrument, statistic)
+    }
+    fn on_status(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx, status: &Status) -> Flow {
+        (**self).on_status(ctx, instrument, status)
     }
     fn on_timer(&mut self, ctx: &mut Ctx<'_>, id: u64) -> Flow {
         (**self).on_timer(ctx, id)
@@ -405,12 +412,13 @@ impl Ctx<'_> {
         ix
     }
 
-    /// Asks to cancel an order.
+    /// Asks to cancel an own order; a finished or another strategy's order is left alone.
     pub fn cancel(&mut self, order: OrderIx) {
         self.intents.push(Intent::Cancel(order));
     }
 
-    /// Rings [`Strategy::on_timer`] with `id` at `due` (at once after this drain if it has passed).
+    /// Rings [`Strategy::on_timer`] with `id` at `due`, before the first input with a later `ts`; a time
+    /// that has passed rings before the next later input.
     pub fn timer(&mut self, due: Nanos, id: u64) {
         self.intents.push(Intent::Timer(due, id));
     }

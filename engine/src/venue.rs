@@ -8,19 +8,25 @@
 //! - a marketable order takes displayed size not taken before, the rest of a market order waits for more;
 //! - a resting limit fills when the opposite quote reaches it (up to its displayed size), on an eligible
 //!   print strictly beyond it (up to the print), and pro rata own / (displayed + own) on a print at it;
-//! - crossed, halted, stale, non-firm and empty books fill nothing; a bar is no print.
+//! - crossed, halted, stale, non-firm and empty books and closed sessions fill nothing; a bar is no print.
 //!
-//! Known limit: one consolidated venue; packages of several legs have no venue here.
+//! Reports leave the venue in one ordered stream. An input leads to at most
+//! [`DERIVED_PAUSE`] executions; what else it could fill is tried at the next one.
+//!
+//! Known limits: one consolidated venue; packages of several legs have no venue here; classes that
+//! trade past the session phase's close end with it.
 
-use crate::book::Top;
+use crate::block::DERIVED_PAUSE;
+use crate::book::{BookSide, Top};
 use crate::config::FillProfile;
 use crate::event::{Event, Execution, FillReason, StateReason};
 use crate::ids::{InstrumentIx, OrderIx, Seq};
 use crate::num::{Nanos, Price, Qty};
-use crate::order::{OrderState, OrderType, TimeInForce};
+use crate::order::{OrderState, TimeInForce};
 use crate::record::{Trade, TradeClass, TradingState};
 use crate::schedule::{Due, Report};
 use crate::state::Core;
+use crate::stops::HeldStop;
 use serde::Serialize;
 use std::collections::VecDeque;
 
@@ -33,10 +39,12 @@ pub(crate) struct VenueOrder {
     pub(crate) remaining: Qty,
     pub(crate) limit: Option<Price>,
     pub(crate) tif: TimeInForce,
+    /// Arrival: a print that happened before it is no evidence.
+    pub(crate) since: Nanos,
 }
 
 impl VenueOrder {
-    fn is_buy(&self) -> bool {
+    pub(crate) fn is_buy(&self) -> bool {
         self.remaining.0 > 0
     }
 
@@ -69,11 +77,38 @@ pub(crate) struct Venue {
     pub(crate) in_flight: VecDeque<InFlight>,
     /// Resting orders by instrument, in order of arrival.
     pub(crate) resting: Vec<Vec<VenueOrder>>,
+    /// Stops not triggered yet, by instrument, in order of arrival.
+    pub(crate) stops: Vec<Vec<HeldStop>>,
+    /// Whether an instrument has either: all that a quote without orders looks at.
+    busy: Vec<bool>,
+    /// When the last report is due.
+    last_report: Nanos,
 }
 
 impl Venue {
     pub(crate) fn add_instrument(&mut self) {
         self.resting.push(Vec::new());
+        self.stops.push(Vec::new());
+        self.busy.push(false);
+    }
+
+    pub(crate) fn rest(&mut self, held: VenueOrder) {
+        self.resting[held.instrument.index()].push(held);
+        self.busy[held.instrument.index()] = true;
+    }
+
+    pub(crate) fn hold_stop(&mut self, stop: HeldStop) {
+        self.stops[stop.held.instrument.index()].push(stop);
+        self.busy[stop.held.instrument.index()] = true;
+    }
+
+    pub(crate) fn refresh_busy(&mut self, ix: usize) {
+        self.busy[ix] = !self.resting[ix].is_empty() || !self.stops[ix].is_empty();
+    }
+
+    /// Everything the venue holds: resting orders, then stops.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &VenueOrder> {
+        self.resting.iter().flatten().chain(self.stops.iter().flatten().map(|stop| &stop.held))
     }
 
     /// Arrival time of the first order under way.
@@ -83,10 +118,13 @@ impl Venue {
     }
 
     fn remove(&mut self, instrument: InstrumentIx, order: OrderIx) -> bool {
-        let resting = &mut self.resting[instrument.index()];
-        let before = resting.len();
+        let (resting, stops) = (&mut self.resting[instrument.index()], &mut self.stops[instrument.index()]);
+        let before = resting.len() + stops.len();
         resting.retain(|held| held.order != order);
-        resting.len() != before
+        stops.retain(|stop| stop.held.order != order);
+        let is_removed = resting.len() + stops.len() != before;
+        self.refresh_busy(instrument.index());
+        is_removed
     }
 }
 
@@ -187,6 +225,11 @@ fn match_print(
         (wanted.min(left), FillReason::PrintThrough)
     } else if price == limit {
         let own_side = if held.is_buy() { top.live_bid(now) } else { top.live_ask(now) };
+        let is_behind = |side: &BookSide| if held.is_buy() { side.price > limit } else { side.price < limit };
+        if own_side.is_some_and(is_behind) {
+            // Somebody displays a better price: the print is no evidence of a fill here.
+            return None;
+        }
         let displayed = own_side.filter(|side| side.price == limit).map_or(0, |side| side.size.0);
         let share =
             i128::from(left.0) * i128::from(wanted.0) / (i128::from(displayed) + i128::from(wanted.0));
@@ -212,6 +255,9 @@ impl Core {
     /// Lets everything arrive whose venue time lies before `proven`; `revealed` is the proving record's receipt time.
     pub(crate) fn deliver_arrivals(&mut self, proven: Nanos, revealed: Nanos) {
         while let Some(flight) = self.venue.in_flight.front().copied().filter(|flight| flight.at < proven) {
+            if self.spent() >= DERIVED_PAUSE {
+                return;
+            }
             self.venue.in_flight.pop_front();
             self.now = self.now.max(flight.at.min(revealed));
             self.schedule_floor = revealed;
@@ -222,7 +268,8 @@ impl Core {
     fn report(&mut self, at: Nanos, cause: Seq, report: Report) {
         let lean = self.config.profile == FillProfile::Lean;
         let response = if lean { 0 } else { self.config.latency.response_ns };
-        let due = at.after(response).max(self.now).max(self.schedule_floor);
+        let due = at.after(response).max(self.now).max(self.schedule_floor).max(self.venue.last_report);
+        self.venue.last_report = due;
         self.schedule.push(due, cause, Due::Report(report));
     }
 
@@ -241,33 +288,54 @@ impl Core {
 
     fn arrive_new(&mut self, order: OrderIx, flight: InFlight) {
         let package = &self.orders[order.index()].package;
-        let (leg, tif) = (package.legs[0], package.tif);
-        let limit = match package.order_type {
-            OrderType::Market => None,
-            OrderType::Limit(limit) => Some(limit),
-        };
+        let (leg, tif, order_type) = (package.legs[0], package.tif, package.order_type);
         let top = self.tops[leg.instrument.index()];
         let (bid, ask) = top.nbbo(self.now);
         let seq = self.emit(flight.cause, Event::Arrived { order, at: flight.at, bid, ask });
         let is_lean = self.config.profile == FillProfile::Lean;
-        if !is_lean && (self.is_open == Some(false) || top.state == TradingState::Halted) {
+        let is_expired = self.def(leg.instrument).last_trade().is_some_and(|last| flight.at > last);
+        if !is_lean && (self.is_open == Some(false) || is_expired || self.is_halted(leg.instrument)) {
             let done = Report::Done(order, OrderState::Rejected, StateReason::VenueRejected);
             return self.report(flight.at, seq, done);
         }
         self.report(flight.at, seq, Report::Ack(order));
-        let mut held = VenueOrder { order, instrument: leg.instrument, remaining: leg.quantity, limit, tif };
+        let held = VenueOrder {
+            order,
+            instrument: leg.instrument,
+            remaining: leg.quantity,
+            limit: order_type.limit(),
+            tif,
+            since: flight.at,
+        };
+        if let TimeInForce::Gtd(until) = tif {
+            self.schedule.push(until.max(self.now), seq, Due::OrderEnd(order));
+        }
+        match order_type.trigger() {
+            Some(trigger) => self.venue.hold_stop(HeldStop { held, trigger, held_since: None }),
+            None => self.enter_book(held, flight.at, seq),
+        }
+    }
+
+    /// An order meets the book: it takes what it may and the rest rests or is cancelled.
+    pub(crate) fn enter_book(&mut self, mut held: VenueOrder, at: Nanos, cause: Seq) {
+        let top = self.tops[held.instrument.index()];
         let found = match_quote(self.config.profile, &held, &top, self.now, true);
+        let is_whole = found.is_some_and(|found| found.quantity == held.remaining.abs());
+        if held.tif == TimeInForce::Fok && !is_whole {
+            let done = Report::Done(held.order, OrderState::Cancelled, StateReason::FokUnfilled);
+            return self.report(at, cause, done);
+        }
         if let Some(found) = found {
-            self.execute(&mut held, found, flight.at, seq);
+            self.execute(&mut held, found, at, cause);
         }
         if held.remaining.0 == 0 {
             return;
         }
-        if tif == TimeInForce::Ioc {
-            let done = Report::Done(order, OrderState::Cancelled, StateReason::IocRemainder);
-            return self.report(flight.at, seq, done);
+        if held.tif == TimeInForce::Ioc {
+            let done = Report::Done(held.order, OrderState::Cancelled, StateReason::IocRemainder);
+            return self.report(at, cause, done);
         }
-        self.venue.resting[leg.instrument.index()].push(held);
+        self.venue.rest(held);
     }
 
     fn execute(&mut self, held: &mut VenueOrder, found: Match, at: Nanos, cause: Seq) {
@@ -295,43 +363,62 @@ impl Core {
         self.report(at, seq, Report::Executed(execution));
     }
 
-    /// Whether orders rest in an instrument.
+    /// Whether orders rest or stops wait in an instrument.
     #[inline]
     pub(crate) fn has_resting(&self, ix: InstrumentIx) -> bool {
-        !self.venue.resting[ix.index()].is_empty()
+        self.venue.busy[ix.index()]
+    }
+
+    /// Whether resting orders may trade: LEAN's profile knows neither sessions nor halts.
+    fn may_match(&self, ix: InstrumentIx) -> bool {
+        self.config.profile == FillProfile::Lean || (self.is_open != Some(false) && !self.is_halted(ix))
     }
 
     /// Tries resting orders against a freshly stated quote (input `seq`).
     pub(crate) fn match_resting_on_quote(&mut self, ix: InstrumentIx, at: Nanos, seq: Seq) {
+        if !self.may_match(ix) {
+            return;
+        }
         let mut resting = std::mem::take(&mut self.venue.resting[ix.index()]);
         for held in &mut resting {
-            let top = self.tops[ix.index()];
-            if let Some(found) = match_quote(self.config.profile, held, &top, self.now, false) {
+            if self.spent() >= DERIVED_PAUSE {
+                break;
+            }
+            if let Some(found) =
+                match_quote(self.config.profile, held, &self.tops[ix.index()], self.now, false)
+            {
                 self.execute(held, found, at, seq);
             }
         }
+        self.put_back(ix, resting);
+        self.trigger_stops(ix, at, seq);
+    }
+
+    fn put_back(&mut self, ix: InstrumentIx, mut resting: Vec<VenueOrder>) {
         resting.retain(|held| held.remaining.0 != 0);
         self.venue.resting[ix.index()] = resting;
+        self.venue.refresh_busy(ix.index());
     }
 
     /// Tries resting limits against a print (input `seq`).
     pub(crate) fn match_resting_on_print(&mut self, ix: InstrumentIx, print: &Trade, at: Nanos, seq: Seq) {
-        if self.config.profile != FillProfile::Realistic || !TradeClass::from_wire(print.class).is_eligible()
-        {
+        let is_eligible = TradeClass::from_wire(print.class).is_eligible();
+        if self.config.profile != FillProfile::Realistic || !is_eligible || !self.may_match(ix) {
             return;
         }
         let lot = self.def(ix).lot;
         let mut left = Qty(print.size);
         let mut resting = std::mem::take(&mut self.venue.resting[ix.index()]);
-        for held in &mut resting {
-            let top = self.tops[ix.index()];
-            if let Some(found) = match_print(held, &top, self.now, print, left, lot, seq) {
+        for held in resting.iter_mut().filter(|held| at >= held.since) {
+            if self.spent() >= DERIVED_PAUSE {
+                break;
+            }
+            if let Some(found) = match_print(held, &self.tops[ix.index()], self.now, print, left, lot, seq) {
                 left = left - found.quantity;
                 self.execute(held, found, at, seq);
             }
         }
-        resting.retain(|held| held.remaining.0 != 0);
-        self.venue.resting[ix.index()] = resting;
+        self.put_back(ix, resting);
     }
 
     /// Ends resting orders at the venue: DAY orders at a close, a series' orders at its last trade.
@@ -341,11 +428,26 @@ impl Core {
         reason: StateReason,
         ends: impl Fn(&VenueOrder) -> bool,
     ) {
-        let ended: Vec<VenueOrder> =
-            self.venue.resting.iter().flatten().filter(|held| ends(held)).copied().collect();
-        for held in ended {
-            self.venue.remove(held.instrument, held.order);
-            self.report(self.now, cause, Report::Done(held.order, OrderState::Expired, reason));
+        let ended: Vec<OrderIx> =
+            self.venue.held().filter(|held| ends(held)).map(|held| held.order).collect();
+        for ix in 0..self.venue.resting.len() {
+            if self.venue.busy[ix] {
+                self.venue.resting[ix].retain(|held| !ends(held));
+                self.venue.stops[ix].retain(|stop| !ends(&stop.held));
+                self.venue.refresh_busy(ix);
+            }
+        }
+        for order in ended {
+            self.report(self.now, cause, Report::Done(order, OrderState::Expired, reason));
+        }
+    }
+
+    /// The instant of a good-till-date order came.
+    pub(crate) fn end_order(&mut self, order: OrderIx, cause: Seq) {
+        let instrument = self.orders[order.index()].package.legs[0].instrument;
+        if self.venue.remove(instrument, order) {
+            let done = Report::Done(order, OrderState::Expired, StateReason::DateReached);
+            self.report(self.now, cause, done);
         }
     }
 }
