@@ -65,8 +65,15 @@ impl Core {
     fn judge_funds_and_send(&mut self, ix: OrderIx) {
         let verdict = self.judge_funds(ix);
         let Ok(approved) = &verdict.outcome else {
-            self.uncount_pending(ix);
-            return self.refuse(ix, &verdict);
+            // A group is one position: what its whole cannot pay for, none of its members may open.
+            let group = self.exposure.group_of(&self.orders[ix.index()]).to_vec();
+            for member in std::iter::once(ix).chain(group.into_iter().filter(|member| *member != ix)) {
+                if self.orders[member.index()].state == OrderState::Submitted {
+                    self.uncount_pending(member);
+                    self.refuse(member, &verdict);
+                }
+            }
+            return;
         };
         let order = approved.order();
         let seq = self.emit_verdict(order, &verdict);

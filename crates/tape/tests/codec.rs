@@ -83,7 +83,7 @@ fn the_format_is_golden() {
     .map(hash_of)
     .collect();
     for ((bytes, hash), (golden_bytes, golden_hash)) in golden.iter().zip([
-        (643, "f4fce0734e1e86e08ff88d9de5e6f0007d045de30a53f969bcecf91da01a7cdb"),
+        (645, "8e39f9191f7c4729628be652a2fd2e269029692a90fad5fada55e1ccc99b4237"),
         (9_161, "ed165bc171630c2624837dc76a4b7ef30c47b15442914208aebfc1d3ac9705b5"),
         (41_648, "75815ce95f2da0111d39630fa6d75c77a6abe0d2f529eec277e1c43d55e1ac65"),
     ]) {
