@@ -61,6 +61,11 @@ pub(super) struct Expiry {
     pub(super) clock_at_expiry: f64,
     notice: u64,
     pub(super) strikes: Vec<Strike>,
+    /// Reference price of the last valuation, when the next is due at the latest, and whether the
+    /// current look revalued it.
+    pub(super) valued_at: f64,
+    pub(super) value_due: u64,
+    pub(super) is_fresh: bool,
 }
 
 /// A ladder: distance between strikes and strikes each side of the money.
@@ -137,6 +142,9 @@ impl Expiry {
             clock_at_expiry: clock.at(day.close),
             notice: next.open - NOTICE_BEFORE_OPEN_NS,
             strikes: Vec::new(),
+            valued_at: 0.0,
+            value_due: 0,
+            is_fresh: false,
         }
     }
 

@@ -19,6 +19,10 @@ const MILLI: u64 = 1_000_000;
 const YEAR_NS: f64 = 365.0 * 86_400e9;
 /// Share of the half-spread that fair value keeps from a displayed side.
 const MARGIN: f64 = 0.25;
+/// Expiries that every look values; the others wait for a move of this size or this long.
+const NEAR_EXPIRIES: usize = 3;
+const FAR_LOOK: f64 = 0.01;
+const FAR_LOOK_NS: u64 = 2_000_000_000;
 /// Volatility at which spreads have their usual width.
 const USUAL_VOL: f64 = 0.165;
 /// Seconds between refreshes of early-exercise terms.
@@ -108,15 +112,22 @@ impl Desk {
         }
     }
 
-    /// Values every strike at a reference price.
-    pub(super) fn value(&mut self, reference: f64, ts: u64) {
+    /// Values the strikes at a reference price; the far expiries only when due, unless `every` is set.
+    pub(super) fn value(&mut self, reference: f64, ts: u64, every: bool) {
         self.reference = reference;
         let ln_spot = libm::log(reference);
         let refresh_early = ts >= self.early_due;
         if refresh_early {
             self.early_due = ts + EARLY_REFRESH_S * 1_000_000_000;
         }
-        for (expiry, slice) in self.expiries.iter_mut().zip(&self.slices) {
+        for (index, (expiry, slice)) in self.expiries.iter_mut().zip(&self.slices).enumerate() {
+            // Later expiries have wider markets: they are looked at when the price moved a whole tick.
+            let is_due = ts >= expiry.value_due || (reference - expiry.valued_at).abs() >= FAR_LOOK;
+            expiry.is_fresh = index < NEAR_EXPIRIES || is_due || refresh_early || every;
+            if !expiry.is_fresh {
+                continue;
+            }
+            (expiry.valued_at, expiry.value_due) = (reference, ts + FAR_LOOK_NS);
             for strike in &mut expiry.strikes {
                 let fair = slice.european(ln_spot, reference, strike.strike, strike.ln_strike);
                 if refresh_early {
@@ -141,7 +152,7 @@ impl Desk {
         let mut replaced = 0;
         for index in 0..self.expiries.len() {
             let slice = self.slices[index];
-            if slice.years <= 0.0 {
+            if slice.years <= 0.0 || !self.expiries[index].is_fresh {
                 continue;
             }
             for position in 0..self.expiries[index].strikes.len() {

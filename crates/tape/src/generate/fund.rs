@@ -138,6 +138,16 @@ impl Fund {
         cents
     }
 
+    /// The reopening cross after a halt, and the first quote.
+    pub(super) fn reopen(&mut self, ts: u64, spot: f64, outbox: &mut Outbox) {
+        let cents = libm::rint(spot * 100.0) as i32;
+        let size = 5_000 + self.sizes.heavy_size(80.0) * LOT;
+        self.emit_print(ts, cents, TradeClass::Reopen, b'N', size, outbox);
+        (self.shown.bid, self.shown.ask) = (cents - 2, cents + 2);
+        (self.shown.bid_size, self.shown.ask_size) = (self.size(), self.size());
+        self.emit_quote(ts + MILLI, outbox);
+    }
+
     /// The closing cross, at the instant of the close.
     pub(super) fn close(&mut self, ts: u64, outbox: &mut Outbox) -> i32 {
         let cents = if self.random.chance(0.5) { self.shown.bid } else { self.shown.ask };

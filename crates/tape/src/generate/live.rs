@@ -3,6 +3,7 @@
 use super::chain::{self, Expiry};
 use super::clock::TradingDay;
 use super::desk::{At, Desk, outward};
+use super::faults::Faults;
 use super::fund::{FEED_DELAY_NS, Fund, head};
 use super::pace::{Pace, Seen};
 use super::path::{Path, STEP_NS};
@@ -34,14 +35,16 @@ pub(super) struct Live {
     pub(super) tape: Tape,
     pub(super) outbox: Outbox,
     pace: Pace,
-    faults: Stream,
+    spells: Stream,
+    pub(super) faults: Faults,
+    pub(super) day_number: usize,
     defined: u32,
     look: f64,
     widening_until: u64,
     quotes_seen: u64,
     print_credit: f64,
     non_firm_at: u64,
-    scenario: Scenario,
+    pub(super) scenario: Scenario,
 }
 
 impl Live {
@@ -53,7 +56,9 @@ impl Live {
             tape: Tape::new(seed),
             outbox: Outbox::default(),
             pace: Pace::new(seed, per_day),
-            faults: Stream::new(seed, Purpose::Faults),
+            spells: Stream::new(seed, Purpose::Faults),
+            faults: Faults::new(seed),
+            day_number: 0,
             defined: 0,
             look: LOOK_TICKS * (150_000.0 / per_day.max(1) as f64).clamp(0.2, 1.0).sqrt(),
             widening_until: 0,
@@ -72,6 +77,7 @@ impl Live {
         progress: &mut Progress<'_>,
     ) -> Result<(), GenerateError> {
         self.path.open_day(n);
+        self.day_number = n;
         let today = self.path.clock.days()[self.path.day];
         self.morning(&today, sink)?;
         let price_changes = self.desk.quotes - self.desk.size_only;
@@ -79,12 +85,15 @@ impl Live {
         self.phase(&today, Phase::Open, today.open);
         self.rotation(&today);
         // One spell of non-firm quotes on each third day, in one expiry.
-        let spell = self.faults.uniform();
+        let spell = self.spells.uniform();
         self.non_firm_at =
             if n.is_multiple_of(3) { today.open + ((60.0 + 240.0 * spell) as u64) * 60 * SECOND } else { 0 };
         while !self.path.is_over() {
             self.step(&today)?;
             let until = today.open + self.path.steps_done() * STEP_NS;
+            if self.is_silent(&today, until) {
+                self.outbox.drop_before(until);
+            }
             self.outbox.flush(until, sink)?;
             progress.report(self.outbox.sent);
         }
@@ -118,12 +127,12 @@ impl Live {
             }
         }
         self.desk.refresh_surface(&self.path.model, &self.path.clock, today.open);
-        self.desk.value(spot, today.open);
+        self.desk.value(spot, today.open, true);
         self.open_interest(today, spot);
         self.outbox.flush(today.open, sink)
     }
 
-    fn contracts(&self) -> Vec<At> {
+    pub(super) fn contracts(&self) -> Vec<At> {
         let mut all = Vec::new();
         for (expiry, listed) in self.desk.expiries.iter().enumerate() {
             for strike in 0..listed.strikes.len() {
@@ -204,6 +213,10 @@ impl Live {
         if moved.refreshed || moved.jump.is_some() {
             self.desk.refresh_surface(&self.path.model, &self.path.clock, moved.ts + STEP_NS);
         }
+        if self.halt(today, moved.ts, moved.spot) {
+            return Ok(());
+        }
+        self.dirt(today, ts);
         self.non_firm_spell(moved.ts);
         let mut widening = opening_widening(elapsed as f64 / 60e9);
         if moved.ts < self.widening_until {
@@ -216,7 +229,8 @@ impl Live {
             || self.path.steps_done().is_multiple_of(10);
         let mut burst = 0;
         if look && elapsed >= SECOND {
-            self.desk.value(reference, moved.ts);
+            let every = moved.jump.is_some() || self.desk.patience < 0.5;
+            self.desk.value(reference, moved.ts, every);
             burst = self.desk.requote(ts, widening, &mut self.outbox);
         }
         self.fill(today, ts, changed, burst);
@@ -283,7 +297,7 @@ impl Live {
                     let at = At { expiry: middle, strike, right };
                     let shown = *self.desk.shown(at);
                     if shown.is_open {
-                        let at_ts = ts + FEED_DELAY_NS + self.faults.below(900) * MICRO;
+                        let at_ts = ts + FEED_DELAY_NS + self.spells.below(900) * MICRO;
                         self.desk.display(at, at_ts, shown.bid, shown.ask, &mut self.outbox);
                         self.desk.size_only += 1;
                     }

@@ -22,6 +22,8 @@
 
 use super::random::{Purpose, Stream};
 
+/// A month in business years.
+const MONTH: f64 = 21.0 / 252.0;
 /// Number of variance factors.
 pub(super) const FACTORS: usize = 8;
 /// Correlation of returns and variance.
@@ -58,11 +60,11 @@ pub struct ModelParameters {
 impl Default for ModelParameters {
     fn default() -> ModelParameters {
         ModelParameters {
-            base_vol: 0.21,
-            variance_premium: 0.08,
-            skew_stickiness: 1.5,
-            smile_rho: -0.57,
-            smile_eta: 0.60,
+            base_vol: 0.22,
+            variance_premium: 0.26,
+            skew_stickiness: 1.55,
+            smile_rho: -0.48,
+            smile_eta: 0.72,
             rate: 0.043,
         }
     }
@@ -172,11 +174,17 @@ impl Model {
             self.parameters.rate * years - 0.5 * variance * tau + (variance * tau).sqrt() * normal;
     }
 
+    /// Factor on moves of variance: volatility of the moment over that of a month. With it the month's
+    /// volatility answers to a return of a given size alike in calm and in wild hours.
+    fn nervousness(&self) -> f64 {
+        (self.forward_variance(0.0) / self.forward_variance(MONTH)).sqrt().clamp(0.6, 1.35)
+    }
+
     /// Moves the variance factors over `tau` business years in which the spot's normalised increment
     /// was `spot_increment` (its diffusive return over its average volatility).
     pub(super) fn revert(&mut self, tau: f64, spot_increment: f64, drivers: &mut Drivers) {
         let independent = (1.0 - RHO * RHO).sqrt() * tau.sqrt() * drivers.variance.normal();
-        let increment = RHO * spot_increment + independent;
+        let increment = (RHO * spot_increment + independent) * self.nervousness();
         for (factor, rate) in self.factors.iter_mut().zip(RATES) {
             *factor = *factor * libm::exp(-rate * tau) + increment;
         }
@@ -201,7 +209,7 @@ impl Model {
         let size = daily * (JUMP_SIZE.0 + JUMP_SIZE.1 * drivers.jumps.normal());
         self.ln_spot += size;
         // A jump of the spot moves variance as a Brownian return of the same size would.
-        let shock = RHO * size / self.spot_variance().sqrt();
+        let shock = RHO * size / self.spot_variance().sqrt() * self.nervousness();
         for factor in &mut self.factors {
             *factor += shock;
         }

@@ -103,7 +103,7 @@ impl Tape {
             let class = if draw < 0.003 { TradeClass::Late } else { TradeClass::OutOfSequence };
             return Choice { cents, class, is_buy, at_side: false };
         }
-        if places >= 2 && draw < 0.325 {
+        if places >= 2 && draw < 0.31 {
             let inside = 1 + self.random.below(places as u64 - 1) as i32;
             let class = match self.random.uniform() {
                 u if u < 0.40 => TradeClass::Auction,

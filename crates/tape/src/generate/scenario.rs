@@ -1,4 +1,4 @@
-//! Named scenarios: one thing goes wrong, or comes to a head, on the last day of the session.
+//! Named scenarios: one thing goes wrong, or comes to a head, on the second day of the session.
 
 use super::clock::TradingDay;
 use super::model::Model;
@@ -13,13 +13,13 @@ pub enum Scenario {
     Plain,
     /// A fall of about 5 % in two minutes halts the underlying and its options for five.
     Halt,
-    /// The last day opens 4 % lower.
+    /// The second day opens 4 % lower.
     Gap,
     /// Faulty records: crossed and outlying quotes, duplicates, a feed gap.
     Dirty,
     /// About −7 % over half an hour, with a partial recovery.
     Crash,
-    /// A scheduled announcement at 14:00: variance expected in advance, a move, then calm.
+    /// A scheduled announcement at 14:00: variance is high from the open, the price jumps, variance falls.
     Fomc,
     /// The price is drawn to the nearest listed strike in the last two hours.
     Pin,
@@ -55,10 +55,19 @@ impl Scenario {
         Scenario::ALL.into_iter().find(|scenario| scenario.name() == name)
     }
 
+    /// Whether trading is halted at an instant of live day `n`.
+    pub(super) fn is_halted(self, n: usize, day: &TradingDay, ts: u64) -> bool {
+        let minute = ts.saturating_sub(day.open) / MINUTE_NS;
+        self == Scenario::Halt && n == 1 && (92..97).contains(&minute)
+    }
+
     /// What the night before live day `n` adds.
     pub(super) fn night(self, n: usize, model: &mut Model) {
         if self == Scenario::Gap && n == 1 {
             model.shock(-0.04, 0.12);
+        }
+        if self == Scenario::Fomc && n == 1 {
+            model.shock(0.0, 0.04);
         }
     }
 
@@ -84,7 +93,7 @@ impl Scenario {
             }
             Scenario::Fomc if (ts - day.open) / MINUTE_NS == 270 && second.is_multiple_of(60) => {
                 let size = 0.9 * (model.spot_variance() / 252.0).sqrt();
-                model.shock(-size, -0.03);
+                model.shock(-size, -0.05);
                 Some(-size)
             }
             Scenario::Pin if minute >= 270 => {

@@ -57,6 +57,11 @@ impl Outbox {
         self.pending.clear();
     }
 
+    /// Loses everything before `until`.
+    pub(super) fn drop_before(&mut self, until: u64) {
+        self.pending.retain(|record| record.ts >= until);
+    }
+
     /// Hands over everything before `until`, in order.
     pub(super) fn flush(&mut self, until: u64, sink: &mut dyn Sink) -> Result<(), GenerateError> {
         // Stable: records of one instant keep the order in which they were decided.

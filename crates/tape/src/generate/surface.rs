@@ -93,6 +93,12 @@ impl Slice {
         }
     }
 
+    /// A slice without a smile.
+    pub(super) fn flat(theta: f64, years: f64, rate: f64) -> Slice {
+        let discount = libm::exp(-rate * years);
+        Slice { years, theta, discount, rho: 0.0, eta: 0.0, rate, ln_growth: rate * years }
+    }
+
     /// Total variance at log-moneyness `k` on the forward.
     pub(super) fn total_variance(&self, k: f64) -> f64 {
         let x = self.eta * k / self.theta.sqrt();
@@ -109,7 +115,7 @@ impl Slice {
     pub(super) fn european(&self, ln_spot: f64, spot: f64, strike: f64, ln_strike: f64) -> Fair {
         let present_strike = strike * self.discount;
         let k = ln_strike - ln_spot - self.ln_growth;
-        if self.theta <= 1e-16 || k * k > 100.0 * self.total_variance(k) {
+        if self.theta <= 1e-16 || k * k > 49.0 * self.total_variance(k) {
             let forward_value = spot - present_strike;
             let (call, call_delta) = if forward_value > 0.0 { (forward_value, 1.0) } else { (0.0, 0.0) };
             return Fair { call, put: call - forward_value, call_delta, deviation: 0.0, d1: 0.0 };
