@@ -1,4 +1,5 @@
 //! The program as a user meets it: processes, exit codes, messages.
+#![allow(clippy::unwrap_used)]
 
 use assert_cmd::Command;
 use onetape_engine::block::Block;

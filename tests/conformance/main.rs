@@ -1,4 +1,5 @@
 //! Conformance against recorded data and published cases.
+#![allow(clippy::unwrap_used)]
 
 mod goog;
 mod lean_cases;
