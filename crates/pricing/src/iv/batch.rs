@@ -80,61 +80,84 @@ impl Kernel for Columns<'_, '_> {
             for (call, right) in call.iter_mut().zip(&quotes.right[at..at + rows]) {
                 *call = *right == Right::Call;
             }
-            let mut out = [0.0; LANES];
-            for lane in 0..LANES {
-                out[lane] = row(price[lane], forward[lane], strike[lane], years[lane], call[lane]);
-            }
-            vol[at..at + rows].copy_from_slice(&out[..rows]);
+            vol[at..at + rows].copy_from_slice(&block(&price, &forward, &strike, &years, &call)[..rows]);
         }
     }
 }
 
-/// One volatility without a branch; NaN if it needs the scalar function.
+/// Eight volatilities without a branch; NaN for those that need the scalar function.
+///
+/// The loops over lanes are innermost, or they would not become vector code.
 #[inline(always)]
-fn row(price: f64, forward: f64, strike: f64, years: f64, call: bool) -> f64 {
-    let (long, short) = if call { (forward, strike) } else { (strike, forward) };
-    let intrinsic = long - short;
-    let virtual_short = intrinsic - long;
-    let lost = (long - (intrinsic - virtual_short)) + (-short - virtual_short);
-    let value = if long <= short { price } else { (price - intrinsic) - lost };
-    let x = ln_ratio(forward, strike).abs();
-    let scale = forward.sqrt() * strike.sqrt();
-    let distance = (forward - strike).abs();
-    let valid = (value > 0.0)
-        & (price > 0.0)
-        & (price < long)
-        & (long < f64::INFINITY)
-        & (short > 0.0)
-        & (short < f64::INFINITY)
-        & (years > 0.0)
-        & (years < f64::INFINITY);
+fn block(
+    price: &[f64; LANES],
+    forward: &[f64; LANES],
+    strike: &[f64; LANES],
+    years: &[f64; LANES],
+    call: &[bool; LANES],
+) -> [f64; LANES] {
+    let (mut x, mut log_target, mut complement) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    let (mut s, mut valid, mut settled) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    for lane in 0..LANES {
+        let (f, k, price) = (forward[lane], strike[lane], price[lane]);
+        let long = if call[lane] { f } else { k };
+        let short = if call[lane] { k } else { f };
+        let intrinsic = long - short;
+        let virtual_short = intrinsic - long;
+        let lost = (long - (intrinsic - virtual_short)) + (-short - virtual_short);
+        let value = if long <= short { price } else { (price - intrinsic) - lost };
+        let scale = f.sqrt() * k.sqrt();
+        let distance = (f - k).abs();
+        let log_moneyness = ln_ratio(f, k).abs();
+        let admissible = (value > 0.0)
+            & (price > 0.0)
+            & (price < long)
+            & (long < f64::INFINITY)
+            & (short > 0.0)
+            & (short < f64::INFINITY)
+            & (years[lane] > 0.0)
+            & (years[lane] < f64::INFINITY);
+        valid[lane] = if admissible { 1.0 } else { 0.0 };
+        x[lane] = log_moneyness;
+        log_target[lane] = ln_ratio(value, scale);
+        complement[lane] = (long - price) / scale;
 
-    let log_target = ln_ratio(value, scale);
-    let complement = (long - price) / scale;
-    let ratio = if (x > 1e-2) & (distance > 0.0) { x * (scale / distance) } else { 1.0 - x * x / 24.0 };
-    let y = ratio * (start_both(value, distance) / scale);
-    let c = 5.0 / (120.0 + x * x);
-    let squared = y * y;
-    let near = y * (1.0 + squared * (c + squared * 0.003_65));
-    let tail = (-8.0 * ln(complement)).sqrt();
-    let mut s = if (squared > 3.0) & (tail > near) { tail } else { near };
-
-    let mut settled = false;
-    for _ in 0..STEPS {
-        let step = step(x, log_target, complement, s);
-        let next = s + step;
-        let next = if next < 0.5 * s {
-            0.5 * s
-        } else if next > 2.0 * s {
-            2.0 * s
+        let apart = (log_moneyness > 1e-2) & (distance > 0.0);
+        let ratio = if apart {
+            log_moneyness * (scale / distance)
         } else {
-            next
+            1.0 - log_moneyness * log_moneyness / 24.0
         };
-        let moved = if settled { s } else { next };
-        settled |= step.abs() <= LAST_STEP * moved;
-        s = moved;
+        let y = ratio * (start_both(value, distance) / scale);
+        let c = 5.0 / (120.0 + log_moneyness * log_moneyness);
+        let squared = y * y;
+        let near = y * (1.0 + squared * (c + squared * 0.003_65));
+        let tail = (-8.0 * ln(complement[lane])).sqrt();
+        s[lane] = if (squared > 3.0) & (tail > near) { tail } else { near };
     }
-    if valid & settled { s / years.sqrt() } else { f64::NAN }
+    for _ in 0..STEPS {
+        for lane in 0..LANES {
+            let from = s[lane];
+            let step = step(x[lane], log_target[lane], complement[lane], from);
+            let next = from + step;
+            let next = if next < 0.5 * from { 0.5 * from } else { next };
+            let next = if next > 2.0 * from { 2.0 * from } else { next };
+            let moved = if settled[lane] > 0.0 { from } else { next };
+            let done = (settled[lane] > 0.0) | (step.abs() <= LAST_STEP * moved);
+            settled[lane] = if done { 1.0 } else { 0.0 };
+            s[lane] = moved;
+        }
+        // Settled lanes no longer move, so stopping here changes no bit.
+        if settled.iter().sum::<f64>() == LANES as f64 {
+            break;
+        }
+    }
+    let mut vol = [0.0; LANES];
+    for lane in 0..LANES {
+        let good = valid[lane] * settled[lane] > 0.0;
+        vol[lane] = if good { s[lane] / years[lane].sqrt() } else { f64::NAN };
+    }
+    vol
 }
 
 /// [`super::black`]'s step, every case computed and one chosen.
