@@ -38,7 +38,8 @@ const FULL_SESSION_MIN: f64 = 390.0;
 const MINUTE_NS: f64 = 60e9;
 
 /// Intensity of variance `minute` minutes after the open of a session of `length` minutes; 1 at midday.
-pub(super) fn diurnal(minute: f64, length: f64) -> f64 {
+#[cfg(test)]
+fn diurnal(minute: f64, length: f64) -> f64 {
     1.0 + OPEN_BURST.0 * libm::exp(-minute / OPEN_BURST.1)
         + CLOSE_BURST.0 * libm::exp(-(length - minute) / CLOSE_BURST.1)
 }
