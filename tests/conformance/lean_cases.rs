@@ -33,7 +33,8 @@ fn cases(path: &Path) -> Vec<Case> {
 /// `GOOG 2015-12-23..28` → symbol, first date, last date.
 fn span(data: &str) -> (String, String, String) {
     let (symbol, dates) = data.split_once(' ').unwrap();
-    let (first, last_day) = dates.split_once("..").or_else(|| dates.split_once(',')).unwrap_or((dates, &dates[8..]));
+    let (first, last_day) =
+        dates.split_once("..").or_else(|| dates.split_once(',')).unwrap_or((dates, &dates[8..]));
     (symbol.to_string(), first.to_string(), format!("{}{last_day}", &first[..8]))
 }
 
@@ -54,13 +55,17 @@ fn is_equal_to_published(value: Money, published: Money) -> bool {
 
 #[test]
 fn scripts_reproduce_the_published_equity_and_fees() {
-    let (Some(table), Some(root)) = (shared("conformance/lean_cases.csv"), shared("data/lean")) else { return };
+    let (Some(table), Some(root)) = (shared("conformance/lean_cases.csv"), shared("data/lean")) else {
+        return;
+    };
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/scripts");
     let work = tempfile::tempdir().unwrap();
     let mut sessions: BTreeMap<String, PathBuf> = BTreeMap::new();
     let (mut exact, mut wrong) = (Vec::new(), Vec::new());
     for case in cases(&table) {
-        let Ok(script) = std::fs::read_to_string(scripts.join(format!("{}.toml", case.name))) else { continue };
+        let Ok(script) = std::fs::read_to_string(scripts.join(format!("{}.toml", case.name))) else {
+            continue;
+        };
         let session = sessions.entry(case.data.clone()).or_insert_with(|| {
             let out = work.path().join(case.data.replace([' ', ','], "_"));
             import(&root, &case.data, &out);

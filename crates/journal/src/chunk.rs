@@ -5,7 +5,7 @@
 //! parts of a block can be found in a database file that no longer opens.
 
 use crate::store::VALUE_MAX;
-use onetape_tape::codec::DERIVED_MAX;
+use onetape_tape::codec::LANE_BYTES_MAX;
 
 /// First bytes of every value but a frame's first.
 pub(crate) const PART_MAGIC: [u8; 8] = *b"onetape\x02";
@@ -13,7 +13,8 @@ pub(crate) const PART_MAGIC: [u8; 8] = *b"onetape\x02";
 pub(crate) const PART_HEADER: usize = 24;
 
 const CONTENT_MAX: usize = VALUE_MAX - PART_HEADER;
-const _: () = assert!(DERIVED_MAX < u32::MAX as usize && VALUE_MAX <= u32::MAX as usize);
+/// The longest frame has three full lanes; its parts are numbered in 16 bits.
+const _: () = assert!(4 * LANE_BYTES_MAX / CONTENT_MAX < u16::MAX as usize);
 
 /// A part's header, decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
