@@ -4,13 +4,18 @@
 //! larger values would spill into `blobs/` files that sled never syncs. `flush()` alone is not
 //! durable, so a commit also syncs the database file through a second descriptor.
 
+use crate::copy::is_in_use;
 use crate::error::JournalError;
 use crate::guard::guarded;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Most bytes of one value.
 pub(crate) const VALUE_MAX: usize = 48 << 10;
+
+/// Longest wait for sled's threads to let go of a closed database.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// Named collection of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +146,12 @@ impl Drop for SledStore {
         let open = self.open.take();
         // Closing a damaged database may panic; there is nothing left to save then.
         guarded(move || drop(open)).ok();
+        // sled's own threads may hold the files a moment longer than the last handle. Closed
+        // means closed: who opens or hashes the files next must find them free and final.
+        let deadline = Instant::now() + CLOSE_MAX;
+        while is_in_use(&self.path) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
