@@ -3,7 +3,7 @@
 //! Rules (FINRA Rule 4210(f)(2) as summarised by the Cboe margin manual):
 //! - stock: 50 % of its value, long or short;
 //! - an option bought is paid in full and needs nothing more;
-//! - a naked short: premium + max(20 % S − out-of-the-money amount, 10 % S [call] or 10 % K [put]),
+//! - a naked short: premium + max(20 % S − out-of-the-money amount, 10 % S for a call or 10 % K for a put),
 //!   15 % instead of 20 % for broad indices;
 //! - a short relieved by a long of the same right that expires no earlier: the spread's largest
 //!   loss at the short's expiry. Spreads of one expiry are judged together, so an iron condor

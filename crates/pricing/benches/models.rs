@@ -116,7 +116,7 @@ fn simulation(c: &mut Criterion) {
             paths: 1_000_000,
         };
         group.bench_function(format!("european_1m_paths_{name}"), |b| {
-            b.iter(|| simulation.run().expect("valid").mean)
+            b.iter(|| simulation.run().expect("valid").mean);
         });
     }
     group.sample_size(10);
@@ -140,7 +140,7 @@ fn smiles(c: &mut Criterion) {
         })
         .collect();
     c.bench_function("surface/fit_svi_41_quotes", |b| {
-        b.iter(|| fit_svi(black_box(&quotes), 0.25, None).expect("fits"))
+        b.iter(|| fit_svi(black_box(&quotes), 0.25, None).expect("fits"));
     });
     c.bench_function("surface/fit_sabr_41_quotes", |b| {
         b.iter(|| fit_sabr(black_box(&quotes), 100.0, 0.25, 1.0).expect("fits"));
@@ -148,7 +148,7 @@ fn smiles(c: &mut Criterion) {
     c.bench_function("surface/svi_butterfly_scan", |b| b.iter(|| black_box(&truth).butterfly(-10.0, 10.0)));
     let sabr = Sabr { alpha: 0.2, beta: 0.7, nu: 0.6, rho: -0.4 };
     c.bench_function("surface/sabr_vol", |b| {
-        b.iter(|| black_box(&sabr).black_vol_unchecked(1.0, black_box(1.1), 0.5))
+        b.iter(|| black_box(&sabr).black_vol_unchecked(1.0, black_box(1.1), 0.5));
     });
 }
 

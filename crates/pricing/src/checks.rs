@@ -256,7 +256,7 @@ mod tests {
         assert!(
             laws(&|q| {
                 q[4].call_bid = 0.0;
-                q[4].put_ask = f64::NAN
+                q[4].put_ask = f64::NAN;
             })
             .is_empty()
         );

@@ -37,12 +37,12 @@ mod model_error;
 pub mod surface;
 
 pub use model_error::ModelError;
-pub mod heston;
-mod numeric;
-pub mod explain;
-pub mod vol;
 pub mod chain;
 pub mod checks;
-pub mod forward;
 pub mod exotic;
+pub mod explain;
+pub mod forward;
+pub mod heston;
 pub mod mc;
+mod numeric;
+pub mod vol;

@@ -138,7 +138,11 @@ fn group(quotes: &[VolQuote]) -> Result<Vec<Expiry>, ModelError> {
                 expiry.targets.push(target);
             }
             None => {
-                expiries.push(Expiry { years, range: StrikeRange { low: k, high: k }, targets: vec![target] })
+                expiries.push(Expiry {
+                    years,
+                    range: StrikeRange { low: k, high: k },
+                    targets: vec![target],
+                });
             }
         }
     }
