@@ -138,6 +138,15 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "DIR", default_value = "runs", env = "ONETAPE_OUT")]
         out: PathBuf,
     },
+    /// Cut a damaged journal back to its intact blocks; what it cuts is kept beside it.
+    #[command(after_help = "Example:\n  onetape audit repair 3f2a")]
+    Repair {
+        /// Run folder or id.
+        run: String,
+        /// Folder that holds run folders.
+        #[arg(long, value_name = "DIR", default_value = "runs", env = "ONETAPE_OUT")]
+        out: PathBuf,
+    },
     /// Compare two runs to their first divergent event.
     #[command(after_help = "Example:\n  onetape audit diff 3f2a 77c1")]
     Diff {
@@ -194,6 +203,15 @@ pub(crate) enum DataCommand {
         /// Session folder to write.
         #[arg(long, value_name = "SESSION")]
         out: PathBuf,
+    },
+    /// Measure a generated session against the figures that real markets show.
+    #[command(after_help = "Example:\n  onetape data check replay-data/one-2d --stylised")]
+    Check {
+        /// Session folder.
+        path: PathBuf,
+        /// Compare the session's stylised facts with their bands.
+        #[arg(long, required = true)]
+        stylised: bool,
     },
     /// What a session or a DBN file holds.
     #[command(after_help = "Example:\n  onetape data info replay-data/one-2d --json")]

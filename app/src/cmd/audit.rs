@@ -6,7 +6,7 @@ use crate::failure::{CHECK, Failure, INPUT};
 use crate::report::{self, count};
 use onetape_engine::block::Block;
 use onetape_engine::block::Entry;
-use onetape_journal::{Diff, Filter, JournalError, JournalReader, Names, Rendered, diff};
+use onetape_journal::{Diff, Filter, JournalError, JournalReader, Names, Rendered, diff, repair};
 use onetape_session::{Rederivation, Rederived};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ pub(crate) fn run(command: &AuditCommand, session: &Session<'_>) -> Result<u8, F
         AuditCommand::Verify { run, rederive, expect, out } => {
             verify(&find_run(run, out)?, *rederive, expect.as_deref(), session)
         }
+        AuditCommand::Repair { run, out } => mend(&find_run(run, out)?, session),
         AuditCommand::Diff { run_a, run_b, out } => {
             compare(&find_run(run_a, out)?, &find_run(run_b, out)?, session)
         }
@@ -102,8 +103,7 @@ struct Verified {
 }
 
 fn verify(run: &Path, rederive: bool, expect: Option<&str>, session: &Session<'_>) -> Result<u8, Failure> {
-    let reader = JournalReader::open(&run.join("journal"))?;
-    let report = reader.verify();
+    let report = onetape_journal::verify(&run.join("journal"))?;
     let mut result = Verified {
         ok: report.ok,
         run: run.display().to_string(),
@@ -121,6 +121,7 @@ fn verify(run: &Path, rederive: bool, expect: Option<&str>, session: &Session<'_
         result.message = format!("the head is {}, expected was {expected}", result.head);
     }
     if rederive && report.ok {
+        let reader = JournalReader::open(&run.join("journal"))?;
         let (rederived, names) = rederive_all(&reader, session)?;
         result.rederived = true;
         result.derived_mismatches = rederived.mismatches;
@@ -168,6 +169,28 @@ fn rederive_all(reader: &JournalReader, session: &Session<'_>) -> Result<(Rederi
             return Ok((rederivation.result().clone(), names));
         }
     }
+}
+
+fn mend(run: &Path, session: &Session<'_>) -> Result<u8, Failure> {
+    let repaired = repair(&run.join("journal"))?;
+    if session.json {
+        report::json(&repaired)?;
+    } else if repaired.changed {
+        report::line(&format!("repaired {}: {}", run.display(), repaired.problem));
+        report::line(&format!(
+            "kept     {} events in {} blocks, head {}",
+            count(repaired.events),
+            count(repaired.blocks),
+            repaired.head
+        ));
+        if let Some(place) = &repaired.kept_at {
+            report::line(&format!("as found {}", place.display()));
+        }
+    } else {
+        report::line("sound and sealed: nothing was touched");
+    }
+    // Committed events that no block holds any more are a failed check, however well the rest was kept.
+    Ok(if repaired.lost == 0 { 0 } else { CHECK })
 }
 
 fn compare(a: &Path, b: &Path, session: &Session<'_>) -> Result<u8, Failure> {

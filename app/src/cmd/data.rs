@@ -37,6 +37,7 @@ pub(crate) fn run(command: &DataCommand, session: &Session<'_>) -> Result<u8, Fa
             done(&finished, out, session)
         }
         DataCommand::Generate { seed, days, events, out } => generate(*seed, *days, *events, out, session),
+        DataCommand::Check { path, stylised: _ } => check(path, session),
         DataCommand::Info { path, dbn_version } => info(path, *dbn_version, session),
     }
 }
@@ -98,6 +99,26 @@ fn done(finished: &Finished, out: &Path, session: &Session<'_>) -> Result<u8, Fa
     report::line(&format!("{state} {}", out.display()));
     report::line(&format!("next     onetape replay --session {}", out.display()));
     Ok(0)
+}
+
+fn check(path: &Path, session: &Session<'_>) -> Result<u8, Failure> {
+    let figures = generate::acceptance::check_session(&mut SessionReader::open(path)?)
+        .map_err(|error| Failure::input(error.to_string()))?;
+    if session.json {
+        report::json(&figures)?;
+    } else {
+        for figure in &figures {
+            report::line(&format!(
+                "{}  {:<52} {:>12.4}   {} … {}",
+                if figure.ok { "ok " } else { "OUT" },
+                figure.name,
+                figure.value,
+                figure.low,
+                figure.high
+            ));
+        }
+    }
+    Ok(if figures.iter().all(|figure| figure.ok) { 0 } else { crate::failure::CHECK })
 }
 
 fn info(path: &Path, dbn_version: Option<u8>, session: &Session<'_>) -> Result<u8, Failure> {

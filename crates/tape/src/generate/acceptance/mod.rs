@@ -26,7 +26,7 @@ pub use motion::motion_figures;
 pub use survey::Survey;
 
 /// One figure and where it should lie.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Figure {
     /// What is measured.
     pub name: &'static str,
