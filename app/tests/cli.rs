@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../replay-data/one-2d");
+/// Twenty-four orders in a series that expires on the tape, one of them refused.
+const BUSY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/busy.toml");
 
 fn onetape(work: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onetape"));
@@ -35,25 +37,6 @@ fn failing(work: &Path, args: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), error)
 }
 
-/// Twenty-four orders in a series that expires on the tape, one of them off its tick.
-fn busy_script() -> String {
-    let series = "{ root = \"ONE\", expiry = \"2025-05-16\", strike = 102, right = \"C\", quantity = QTY }";
-    let mut script = String::new();
-    for n in 0..24 {
-        let quantity = if n % 3 == 0 { "-1" } else { "1" };
-        let legs = series.replace("QTY", quantity);
-        script += &format!(
-            "[[order]]\nat = \"2025-05-16 {:02}:{:02}:00\"\nlegs = [{legs}]\n",
-            10 + n / 12,
-            5 * (n % 12)
-        );
-        if n == 7 {
-            script += "type = \"limit\"\nlimit = 0.013\n";
-        }
-    }
-    script
-}
-
 fn field<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("{key} in {value}"))
 }
@@ -61,8 +44,7 @@ fn field<'a>(value: &'a Value, key: &str) -> &'a str {
 #[test]
 fn two_processes_write_the_same_journal_and_modes_derive_the_same() {
     let work = TempDir::new().unwrap();
-    fs::write(work.path().join("busy.toml"), busy_script()).unwrap();
-    let busy = ["replay", "--session", DEMO, "--script", "busy.toml"];
+    let busy = ["replay", "--session", DEMO, "--script", BUSY];
     let run = |extra: &[&str]| json(work.path(), &[&busy[..], extra].concat());
     let (code, first) = run(&["--out", "a"]);
     assert_eq!(code, 0, "{first}");
