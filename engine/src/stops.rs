@@ -54,7 +54,7 @@ impl Core {
             let cause = self.emit(seq, Event::Triggered { order: held.order, at, price, justification: seq });
             self.enter_book(VenueOrder { since: at, ..held }, at, cause);
         }
-        self.venue.refresh_busy(ix.index());
+        self.venue.refresh_watch(ix.index());
     }
 
     /// The price a stop compares; `None` when the market cannot be judged.

@@ -71,6 +71,27 @@ pub(crate) struct InFlight {
     pub(crate) action: Action,
 }
 
+/// The most aggressive limits resting in an instrument: a quote that reaches neither is done with a
+/// glance, however many orders rest. Market orders rest at the ends of the price range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Watch {
+    highest_buy: i64,
+    lowest_sell: i64,
+    has_stops: bool,
+}
+
+impl Watch {
+    const NOTHING: Watch = Watch { highest_buy: i64::MIN, lowest_sell: i64::MAX, has_stops: false };
+
+    fn add(&mut self, held: &VenueOrder) {
+        if held.is_buy() {
+            self.highest_buy = self.highest_buy.max(held.limit.map_or(i64::MAX, |limit| limit.0));
+        } else {
+            self.lowest_sell = self.lowest_sell.min(held.limit.map_or(i64::MIN, |limit| limit.0));
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Venue {
     /// In order of arrival: the latency is constant.
@@ -79,8 +100,8 @@ pub(crate) struct Venue {
     pub(crate) resting: Vec<Vec<VenueOrder>>,
     /// Stops not triggered yet, by instrument, in order of arrival.
     pub(crate) stops: Vec<Vec<HeldStop>>,
-    /// Whether an instrument has either: all that a quote without orders looks at.
-    busy: Vec<bool>,
+    /// What of an instrument's orders a quote must look at first.
+    watches: Vec<Watch>,
     /// When the last report is due.
     last_report: Nanos,
 }
@@ -89,21 +110,22 @@ impl Venue {
     pub(crate) fn add_instrument(&mut self) {
         self.resting.push(Vec::new());
         self.stops.push(Vec::new());
-        self.busy.push(false);
+        self.watches.push(Watch::NOTHING);
     }
 
     pub(crate) fn rest(&mut self, held: VenueOrder) {
         self.resting[held.instrument.index()].push(held);
-        self.busy[held.instrument.index()] = true;
+        self.watches[held.instrument.index()].add(&held);
     }
 
     pub(crate) fn hold_stop(&mut self, stop: HeldStop) {
         self.stops[stop.held.instrument.index()].push(stop);
-        self.busy[stop.held.instrument.index()] = true;
+        self.watches[stop.held.instrument.index()].has_stops = true;
     }
 
-    pub(crate) fn refresh_busy(&mut self, ix: usize) {
-        self.busy[ix] = !self.resting[ix].is_empty() || !self.stops[ix].is_empty();
+    pub(crate) fn refresh_watch(&mut self, ix: usize) {
+        self.watches[ix] = Watch { has_stops: !self.stops[ix].is_empty(), ..Watch::NOTHING };
+        self.resting[ix].iter().for_each(|held| self.watches[ix].add(held));
     }
 
     /// Everything the venue holds: resting orders, then stops.
@@ -123,7 +145,7 @@ impl Venue {
         resting.retain(|held| held.order != order);
         stops.retain(|stop| stop.held.order != order);
         let is_removed = resting.len() + stops.len() != before;
-        self.refresh_busy(instrument.index());
+        self.refresh_watch(instrument.index());
         is_removed
     }
 }
@@ -366,7 +388,20 @@ impl Core {
     /// Whether orders rest or stops wait in an instrument.
     #[inline]
     pub(crate) fn has_resting(&self, ix: InstrumentIx) -> bool {
-        self.venue.busy[ix.index()]
+        self.venue.watches[ix.index()] != Watch::NOTHING
+    }
+
+    /// Whether the quote just stated could fill or trigger anything in the instrument.
+    #[inline]
+    pub(crate) fn is_reached(&self, ix: InstrumentIx) -> bool {
+        let (watch, top) = (&self.venue.watches[ix.index()], &self.tops[ix.index()]);
+        let (bid, ask) = (top.bid.price.0, top.ask.price.0);
+        // Other profiles may trade inside the spread.
+        let (to_buy, to_sell) = match self.config.profile {
+            FillProfile::Realistic | FillProfile::Natural => (ask, bid),
+            FillProfile::Mid | FillProfile::Lean => (bid.min(ask), bid.max(ask)),
+        };
+        watch.highest_buy >= to_buy || watch.lowest_sell <= to_sell || watch.has_stops
     }
 
     /// Whether resting orders may trade: LEAN's profile knows neither sessions nor halts.
@@ -397,7 +432,7 @@ impl Core {
     fn put_back(&mut self, ix: InstrumentIx, mut resting: Vec<VenueOrder>) {
         resting.retain(|held| held.remaining.0 != 0);
         self.venue.resting[ix.index()] = resting;
-        self.venue.refresh_busy(ix.index());
+        self.venue.refresh_watch(ix.index());
     }
 
     /// Tries resting limits against a print (input `seq`).
@@ -431,10 +466,10 @@ impl Core {
         let ended: Vec<OrderIx> =
             self.venue.held().filter(|held| ends(held)).map(|held| held.order).collect();
         for ix in 0..self.venue.resting.len() {
-            if self.venue.busy[ix] {
+            if self.venue.watches[ix] != Watch::NOTHING {
                 self.venue.resting[ix].retain(|held| !ends(held));
                 self.venue.stops[ix].retain(|stop| !ends(&stop.held));
-                self.venue.refresh_busy(ix);
+                self.venue.refresh_watch(ix);
             }
         }
         for order in ended {

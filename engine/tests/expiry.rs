@@ -1,5 +1,7 @@
 //! Expiry: exercise by exception, advice, assignment at notice, settlement values, cash and physical.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::*;

@@ -93,7 +93,7 @@ impl<S: Strategy> Kernel<S> {
             return;
         }
         let ix = record.instrument();
-        if self.core.has_resting(ix) {
+        if self.core.is_reached(ix) {
             self.core.match_resting_on_quote(ix, venue_time(record), seq);
         }
         self.core.schedule_mark(seq);

@@ -1,6 +1,6 @@
 //! A tape builder, a scripted strategy and a printer of derived events.
 
-#![allow(dead_code, clippy::expect_used, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub)]
 
 use onetape_engine::block::{Block, Entry};
 use onetape_engine::config::{FeeSchedule, RunConfig};
@@ -270,7 +270,7 @@ impl Script {
         flow
     }
 
-    fn saw(&mut self, ctx: &Ctx<'_>, what: String) {
+    fn saw(&mut self, ctx: &Ctx<'_>, what: &str) {
         self.seen.push(format!("{} {what}", clock(ctx.now())));
     }
 }
@@ -322,21 +322,21 @@ impl Strategy for Script {
         self.act(ctx, &[When::Quote(self.quotes), When::EachQuote])
     }
     fn on_timer(&mut self, ctx: &mut Ctx<'_>, id: u64) -> Flow {
-        self.saw(ctx, format!("timer {id}"));
+        self.saw(ctx, &format!("timer {id}"));
         self.act(ctx, &[When::Ms(id)])
     }
     fn on_order(&mut self, ctx: &mut Ctx<'_>, update: &OrderUpdate) -> Flow {
-        self.saw(ctx, format!("order {} {:?}", update.order.0, update.state));
+        self.saw(ctx, &format!("order {} {:?}", update.order.0, update.state));
         Flow::Continue
     }
     fn on_fill(&mut self, ctx: &mut Ctx<'_>, fill: &FillReport) -> Flow {
         self.fills += 1;
         let execution = &fill.execution;
-        self.saw(ctx, format!("fill {} {}@{}", execution.order.0, execution.quantity, execution.price));
+        self.saw(ctx, &format!("fill {} {}@{}", execution.order.0, execution.quantity, execution.price));
         self.act(ctx, &[When::Fill(self.fills)])
     }
     fn on_expiry(&mut self, ctx: &mut Ctx<'_>, ix: InstrumentIx) -> Flow {
-        self.saw(ctx, format!("expiry {}", ix.0));
+        self.saw(ctx, &format!("expiry {}", ix.0));
         Flow::Continue
     }
 }
