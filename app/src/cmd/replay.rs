@@ -103,6 +103,25 @@ fn prepare_strategy(
     Ok((strategy, config))
 }
 
+/// Columns that a table or remark may take.
+const COLUMNS: usize = 100;
+
+/// A remark as lines that fit, continued under its own text.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::from(" ")];
+    for word in text.split_whitespace() {
+        let width = lines.last().map_or(0, |line| line.chars().count());
+        if width + 1 + word.chars().count() > COLUMNS {
+            lines.push(" ".repeat(11));
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
 const STORY_MAX: usize = 14;
 const POSITIONS_MAX: usize = 6;
 
@@ -116,7 +135,7 @@ fn print(summary: &RunSummary, settings: &Settings) {
         times::utc(onetape_engine::Nanos(summary.last_ts)),
     ));
     for remark in summary.story.iter().take(STORY_MAX) {
-        line(&format!("  {}", remark.text));
+        wrapped(&remark.text).iter().for_each(|part| line(part));
     }
     if summary.story.len() > STORY_MAX {
         line(&format!(
@@ -244,4 +263,18 @@ fn percent(share: i64) -> String {
 
 fn short(hash: &str) -> &str {
     hash.get(..16).unwrap_or(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remarks_wrap_at_a_hundred_columns_and_lose_no_word() {
+        let text = "09:45:00 word ".repeat(20);
+        let lines = wrapped(&text);
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= COLUMNS));
+        let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
+        assert_eq!(words, text.split_whitespace().collect::<Vec<_>>());
+    }
 }
