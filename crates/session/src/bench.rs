@@ -235,7 +235,7 @@ pub fn throughput(events: u64) -> Result<Report, RunError> {
 }
 
 /// Rounds of [`Checksum`] that cost a little over 35 ns on current processors.
-const WORK_ROUNDS: u32 = 40;
+const WORK_ROUNDS: u32 = 50;
 
 fn journal_run(
     tape: &[Record],
