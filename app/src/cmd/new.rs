@@ -1,13 +1,25 @@
 //! `onetape new NAME`: a strategy crate of one's own.
 
-use crate::cli::NewArgs;
 use crate::failure::Failure;
 use crate::report;
+use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where the repository was when this program was built.
 const BUILT_FROM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  onetape new my-strategy && cd my-strategy && cargo run --release -- replay --strategy my-strategy"
+)]
+pub(crate) struct NewArgs {
+    /// Name of the crate and its strategy.
+    pub(crate) name: String,
+    /// Folder of the onetape repository to depend on; otherwise the one this program was built from.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) engine_path: Option<PathBuf>,
+}
 
 pub(crate) fn run(args: &NewArgs) -> Result<u8, Failure> {
     let name = &args.name;

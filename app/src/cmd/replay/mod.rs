@@ -1,7 +1,10 @@
 //! `onetape replay`.
 
+mod args;
+
+pub(crate) use args::ReplayArgs;
+
 use crate::Session;
-use crate::cli::ReplayArgs;
 use crate::demo;
 use crate::failure::{CHECK, Failure};
 use crate::report::{self, ProgressLine, cents, count};

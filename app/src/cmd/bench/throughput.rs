@@ -1,14 +1,21 @@
-//! `onetape bench`.
+//! `onetape bench throughput`.
 
 use crate::Session;
-use crate::cli::BenchCommand;
 use crate::failure::Failure;
 use crate::report;
+use clap::Args;
 use onetape_session::bench;
 
-pub(crate) fn run(command: &BenchCommand, session: &Session<'_>) -> Result<u8, Failure> {
-    let BenchCommand::Throughput { events } = command;
-    let report = bench::throughput(*events)?;
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  onetape bench throughput --events 5000000")]
+pub(crate) struct ThroughputArgs {
+    /// Quotes of the generated tape.
+    #[arg(long, default_value_t = 5_000_000)]
+    events: u64,
+}
+
+pub(crate) fn run(args: &ThroughputArgs, session: &Session<'_>) -> Result<u8, Failure> {
+    let report = bench::throughput(args.events)?;
     if session.json {
         report::json(&report)?;
         return Ok(0);

@@ -1,0 +1,105 @@
+//! `onetape audit`: one file per command.
+
+mod diff;
+mod repair;
+mod show;
+mod verify;
+
+use crate::Session;
+use crate::failure::{Failure, INPUT};
+use clap::{Args, Subcommand};
+use onetape_journal::JournalError;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check a run's journal: chain, counts, hashes; with --rederive every derived event.
+    Verify(verify::VerifyArgs),
+    /// Cut a damaged journal back to its intact blocks; what it cuts is kept beside it.
+    Repair(repair::RepairArgs),
+    /// Compare two runs to their first divergent event.
+    Diff(diff::DiffArgs),
+    /// Print a run's log, filtered.
+    Show(show::ShowArgs),
+}
+
+pub(crate) fn run(command: &AuditCommand, session: &Session<'_>) -> Result<u8, Failure> {
+    match command {
+        AuditCommand::Verify(args) => verify::run(args, session),
+        AuditCommand::Repair(args) => repair::run(args, session),
+        AuditCommand::Diff(args) => diff::run(args, session),
+        AuditCommand::Show(args) => show::run(args, session),
+    }
+}
+
+/// The run that an audit command reads.
+#[derive(Debug, Args)]
+pub(crate) struct RunArg {
+    /// Run folder or id (a unique prefix will do).
+    run: String,
+    #[command(flatten)]
+    runs: RunsArg,
+}
+
+impl RunArg {
+    /// The run's folder.
+    pub(crate) fn find(&self) -> Result<PathBuf, Failure> {
+        self.runs.find(&self.run)
+    }
+}
+
+/// Where runs are looked for.
+#[derive(Debug, Args)]
+pub(crate) struct RunsArg {
+    /// Folder that holds run folders.
+    #[arg(long, value_name = "DIR", default_value = "runs", env = "ONETAPE_OUT")]
+    out: PathBuf,
+}
+
+impl RunsArg {
+    /// A run folder by path, id, or unique prefix of an id.
+    pub(crate) fn find(&self, run: &str) -> Result<PathBuf, Failure> {
+        find_run(run, &self.out)
+    }
+}
+
+/// A run folder by path, id, or unique prefix of an id.
+fn find_run(run: &str, out: &Path) -> Result<PathBuf, Failure> {
+    let direct = Path::new(run);
+    if direct.join("journal").is_dir() {
+        return Ok(direct.to_path_buf());
+    }
+    let mut found: Vec<PathBuf> = std::fs::read_dir(out)
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default();
+    found.retain(|path| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.starts_with(run) && !name.ends_with(".partial") && path.is_dir()
+    });
+    // An exact id wins over longer names that begin with it.
+    if let Some(exact) = found.iter().find(|path| path.file_name().is_some_and(|name| name == run)) {
+        found = vec![exact.clone()];
+    }
+    match found.as_slice() {
+        [one] if one.join("journal").is_dir() => Ok(one.clone()),
+        [one] => Err(Failure::input(format!(
+            "{}: the run keeps no journal (it ran with --journal off); replay it with --journal full",
+            one.display()
+        ))),
+        [] => Err(Failure::input(format!("no run '{run}' in {}; `onetape replay` makes one", out.display()))),
+        several => Err(Failure::usage(format!(
+            "'{run}' may mean {}; give more digits",
+            several.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
+        ))),
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Failure {
+        let code = match error {
+            JournalError::Failed { .. } | JournalError::Thread => crate::failure::IO,
+            _ => INPUT,
+        };
+        Failure { code, message: error.to_string() }
+    }
+}

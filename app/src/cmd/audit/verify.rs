@@ -1,0 +1,112 @@
+//! `onetape audit verify`.
+
+use super::RunArg;
+use crate::Session;
+use crate::failure::{CHECK, Failure};
+use crate::report::{self, count};
+use clap::Args;
+use onetape_engine::block::{Block, Entry};
+use onetape_journal::{JournalReader, Names};
+use onetape_session::{Rederivation, Rederived};
+use serde::Serialize;
+use std::path::Path;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  onetape audit verify 3f2a --rederive")]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    run: RunArg,
+    /// Run the inputs through the loop again and compare every derived event.
+    #[arg(long)]
+    rederive: bool,
+    /// Head hash that the journal must have.
+    #[arg(long, value_name = "HEAD")]
+    expect: Option<String>,
+}
+
+pub(crate) fn run(args: &VerifyArgs, session: &Session<'_>) -> Result<u8, Failure> {
+    verify(&args.run.find()?, args.rederive, args.expect.as_deref(), session)
+}
+
+#[derive(Debug, Serialize)]
+struct Verified {
+    ok: bool,
+    run: String,
+    events: u64,
+    blocks: u64,
+    head: String,
+    derived_hash: String,
+    rederived: bool,
+    derived_mismatches: u64,
+    first_bad_seq: Option<u64>,
+    message: String,
+}
+
+fn verify(run: &Path, rederive: bool, expect: Option<&str>, session: &Session<'_>) -> Result<u8, Failure> {
+    let report = onetape_journal::verify(&run.join("journal"))?;
+    let mut result = Verified {
+        ok: report.ok,
+        run: run.display().to_string(),
+        events: report.events,
+        blocks: report.blocks,
+        head: report.head,
+        derived_hash: report.derived_hash,
+        rederived: false,
+        derived_mismatches: 0,
+        first_bad_seq: report.first_bad_seq,
+        message: report.message,
+    };
+    if let Some(expected) = expect.filter(|expected| result.ok && !result.head.starts_with(*expected)) {
+        result.ok = false;
+        result.message = format!("the head is {}, expected was {expected}", result.head);
+    }
+    if rederive && report.ok {
+        let reader = JournalReader::open(&run.join("journal"))?;
+        let (rederived, names) = rederive_all(&reader, session)?;
+        result.rederived = true;
+        result.derived_mismatches = rederived.mismatches;
+        if let Some(first) = &rederived.first {
+            result.ok = false;
+            result.first_bad_seq = Some(first.seq);
+            let text = |event: &Option<onetape_engine::event::Derived>| match event {
+                Some(event) => names.render(first.seq, &Entry::Derived(event)).to_string(),
+                None => "nothing".to_string(),
+            };
+            result.message = format!(
+                "{} of {} derived events differ; the first at seq {}\n  journal  {}\n  derived  {}",
+                rederived.mismatches,
+                rederived.derived,
+                first.seq,
+                text(&first.journaled),
+                text(&first.derived)
+            );
+        } else if result.ok {
+            result.message =
+                format!("{}; {} derived events re-derived", result.message, count(rederived.derived));
+        }
+    }
+    if session.json {
+        report::json(&result)?;
+    } else {
+        report::line(&format!("{}  {}", if result.ok { "ok  " } else { "BAD " }, result.message));
+        report::line(&format!("run {}   head {}", result.run, result.head));
+    }
+    Ok(if result.ok { 0 } else { CHECK })
+}
+
+fn rederive_all(reader: &JournalReader, session: &Session<'_>) -> Result<(Rederived, Names), Failure> {
+    let mut blocks = reader.blocks();
+    let mut block = Block::default();
+    let mut names = Names::default();
+    if !blocks.next_block(&mut block)? {
+        return Ok((Rederived::default(), names));
+    }
+    let mut rederivation = Rederivation::begin(&block, session.registry, reader.path())?;
+    loop {
+        block.entries().for_each(|(_, entry)| names.learn(&entry));
+        rederivation.block(&block)?;
+        if !blocks.next_block(&mut block)? {
+            return Ok((rederivation.result().clone(), names));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! `onetape data import`: one variant per source.
+
+use super::done;
+use crate::Session;
+use crate::failure::Failure;
+use crate::report;
+use clap::{Args, Subcommand, ValueEnum};
+use onetape_calendar::Date;
+use onetape_tape::import::Progress;
+use onetape_tape::import::dbn::{DbnRequest, import_dbn};
+use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// A LEAN data folder; an option import brings its underlying.
+    Lean(LeanArgs),
+    /// Databento DBN files (plain or zstd), merged by the time they were knowable.
+    Dbn(DbnArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  onetape data import lean --root Data --symbol GOOG --from 2015-12-24 --to 2015-12-24 --out sessions/goog"
+)]
+pub(crate) struct LeanArgs {
+    /// LEAN's `Data` folder, or the folder that holds it.
+    #[arg(long, value_name = "DIR")]
+    root: PathBuf,
+    /// Symbol, repeatable.
+    #[arg(long, required = true, num_args = 1..)]
+    symbol: Vec<String>,
+    /// What the symbols are.
+    #[arg(long, value_enum, default_value = "option")]
+    kind: LeanKindArg,
+    /// Resolution of the files.
+    #[arg(long, default_value = "minute")]
+    resolution: String,
+    /// First date (yyyy-mm-dd).
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// Last date (yyyy-mm-dd).
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+    /// Session folder to write.
+    #[arg(long, value_name = "SESSION")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  onetape data import dbn es.mbp-1.dbn.zst --out sessions/es")]
+pub(crate) struct DbnArgs {
+    /// Files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// DBN version of fragments, which have no header.
+    #[arg(long, value_name = "1|2|3", value_parser = clap::value_parser!(u8).range(1..=3))]
+    dbn_version: Option<u8>,
+    /// Session folder to write.
+    #[arg(long, value_name = "SESSION")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LeanKindArg {
+    Option,
+    Indexoption,
+    Equity,
+    Index,
+}
+
+pub(crate) fn run(command: &ImportCommand, session: &Session<'_>) -> Result<u8, Failure> {
+    match command {
+        ImportCommand::Lean(args) => lean(args, session),
+        ImportCommand::Dbn(args) => dbn(args, session),
+    }
+}
+
+fn lean(args: &LeanArgs, session: &Session<'_>) -> Result<u8, Failure> {
+    let request = LeanRequest {
+        root: args.root.clone(),
+        symbols: args.symbol.clone(),
+        kind: lean_kind(args.kind),
+        market: "usa".to_string(),
+        resolution: parse_resolution(&args.resolution)?,
+        from: parse_date("--from", args.from.as_deref())?,
+        to: parse_date("--to", args.to.as_deref())?,
+    };
+    let finished = import_lean(&request, &args.out, &mut |progress| show(progress, session))
+        .map_err(|error| Failure::input(error.to_string()))?;
+    done(&finished, &args.out, session)
+}
+
+fn dbn(args: &DbnArgs, session: &Session<'_>) -> Result<u8, Failure> {
+    let request = DbnRequest { files: args.files.clone(), fragment_version: args.dbn_version };
+    let finished = import_dbn(&request, &args.out, &mut |progress| show(progress, session))
+        .map_err(|error| Failure::input(error.to_string()))?;
+    done(&finished, &args.out, session)
+}
+
+fn lean_kind(kind: LeanKindArg) -> LeanKind {
+    match kind {
+        LeanKindArg::Option => LeanKind::Option,
+        LeanKindArg::Indexoption => LeanKind::IndexOption,
+        LeanKindArg::Equity => LeanKind::Equity,
+        LeanKindArg::Index => LeanKind::Index,
+    }
+}
+
+fn parse_resolution(text: &str) -> Result<Resolution, Failure> {
+    Resolution::from_folder(text).ok_or_else(|| {
+        Failure::usage(format!("--resolution: '{text}' is not tick, second, minute, hour or daily"))
+    })
+}
+
+fn parse_date(flag: &str, text: Option<&str>) -> Result<Option<Date>, Failure> {
+    text.map(|text| {
+        text.parse().map_err(|_| Failure::usage(format!("{flag}: '{text}' is not a date such as 2015-12-24")))
+    })
+    .transpose()
+}
+
+fn show(progress: Progress, session: &Session<'_>) {
+    if let Progress::Note(text) = progress {
+        report::note(session.quiet, &format!("note: {text}"));
+    }
+}

@@ -1,0 +1,78 @@
+//! `onetape data`: one file per command.
+
+mod check;
+mod generate;
+mod import;
+mod info;
+
+use crate::Session;
+use crate::failure::Failure;
+use crate::report::{self, count};
+use crate::times;
+use clap::Subcommand;
+use onetape_engine::Nanos;
+use onetape_tape::session::{Finished, Manifest};
+use std::path::Path;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Import recorded data into a session folder.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
+    /// Generate a session of the fictional ETF ONE and its option chain.
+    Generate(generate::GenerateArgs),
+    /// Measure a generated session against the figures that real markets show.
+    Check(check::CheckArgs),
+    /// What a session or a DBN file holds.
+    Info(info::InfoArgs),
+}
+
+pub(crate) fn run(command: &DataCommand, session: &Session<'_>) -> Result<u8, Failure> {
+    match command {
+        DataCommand::Import(command) => import::run(command, session),
+        DataCommand::Generate(args) => generate::run(args, session),
+        DataCommand::Check(args) => check::run(args, session),
+        DataCommand::Info(args) => info::run(args, session),
+    }
+}
+
+fn done(finished: &Finished, out: &Path, session: &Session<'_>) -> Result<u8, Failure> {
+    let manifest = &finished.manifest;
+    if session.json {
+        report::json(manifest)?;
+        return Ok(0);
+    }
+    print(manifest);
+    let state = if finished.unchanged { "unchanged" } else { "wrote" };
+    report::line(&format!("{state} {}", out.display()));
+    report::line(&format!("next     onetape replay --session {}", out.display()));
+    Ok(0)
+}
+
+fn print(manifest: &Manifest) {
+    let line = report::line;
+    line(&format!("session  {}   content {}", manifest.name, manifest.content_hash));
+    line(&format!(
+        "span     {} to {} UTC   trade dates {}",
+        times::utc(Nanos(manifest.first_ts)),
+        times::utc(Nanos(manifest.last_ts)),
+        manifest.trade_dates.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+    ));
+    line(&format!(
+        "size     {} inputs in {} blocks, {} bytes   {} instruments",
+        count(manifest.inputs),
+        count(manifest.blocks),
+        count(manifest.bytes),
+        count(u64::from(manifest.instruments))
+    ));
+    for (kind, n) in &manifest.inputs_by_kind {
+        line(&format!("  input  {kind:<24} {:>14}", count(*n)));
+    }
+    for (kind, n) in &manifest.source_records {
+        line(&format!("  source {kind:<24} {:>14}", count(*n)));
+    }
+    line(&format!(
+        "from     {} {} {}",
+        manifest.importer.name, manifest.importer.version, manifest.importer.source
+    ));
+}
