@@ -5,4 +5,5 @@ pub(crate) mod bench;
 pub(crate) mod data;
 pub(crate) mod new;
 pub(crate) mod replay;
+pub(crate) mod run_flags;
 pub(crate) mod strategies;

@@ -5,27 +5,29 @@ mod args;
 pub(crate) use args::ReplayArgs;
 
 use crate::Session;
+use crate::cmd::run_flags::prepare_strategy;
 use crate::demo;
 use crate::failure::{CHECK, Failure};
 use crate::report::{self, ProgressLine, cents, count};
 use crate::times;
-use onetape_engine::Strategy;
-use onetape_engine::config::StrategyConfig;
 use onetape_engine::num::Money;
-use onetape_session::settings::{ParamValue, Settings};
-use onetape_session::{Outcome, ReplayRequest, RunError, RunSummary, create_strategy, replay};
+use onetape_session::settings::Settings;
+use onetape_session::{Outcome, ReplayRequest, RunSummary, replay};
 use onetape_tape::session::SessionReader;
-use std::path::PathBuf;
 
 pub(crate) fn run(args: &ReplayArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    let settings = resolve(args)?;
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs"));
+    let mut settings = args.run.resolve()?;
+    if let Some(path) = &args.session {
+        settings.run.session = path.clone();
+    }
+    settings.run.journal = args.journal.map_or(settings.run.journal, Into::into);
+    let out = args.run.out();
     let reader = if settings.run.session.as_os_str().is_empty() {
         demo::open()?
     } else {
         SessionReader::open(&settings.run.session)?
     };
-    let (strategy, strategy_config) = prepare_strategy(&settings, session)?;
+    let (strategy, strategy_config) = prepare_strategy(&settings, session.registry)?;
     let config = settings.to_config(&reader.manifest().content_hash.to_string(), strategy_config);
     let mut line = ProgressLine::new(session.quiet || session.json);
     let request = ReplayRequest { reader, settings: &settings, config, strategy, out: &out };
@@ -51,61 +53,6 @@ pub(crate) fn run(args: &ReplayArgs, session: &Session<'_>) -> Result<u8, Failur
     }
 }
 
-/// Defaults < file < environment < flags (clap merges the last two).
-fn resolve(args: &ReplayArgs) -> Result<Settings, Failure> {
-    let mut settings = match &args.config {
-        Some(path) => Settings::read(path)?,
-        None => Settings::default(),
-    };
-    let run = &mut settings.run;
-    if let Some(path) = &args.session {
-        run.session = path.clone();
-    }
-    if let Some(fills) = args.fills {
-        run.fills = fills.into();
-    }
-    if let Some(text) = &args.latency {
-        (run.latency_entry_ns, run.latency_response_ns) = times::parse_latency(text)?;
-    }
-    run.cash = args.cash.unwrap_or(run.cash);
-    run.seed = args.seed.unwrap_or(run.seed);
-    run.journal = args.journal.map_or(run.journal, Into::into);
-    if let Some(name) = &args.strategy {
-        settings.strategy.name = name.clone();
-    }
-    for pair in &args.set {
-        let (key, value) = pair.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("--set: '{pair}' is not KEY=VALUE, for example profit_target=0.25"))
-        })?;
-        settings.strategy.params.insert(key.to_string(), ParamValue::Text(value.to_string()));
-    }
-    if let Some(path) = &args.script {
-        let text = std::fs::read_to_string(path).map_err(|e| Failure::io(path, &e))?;
-        if args.strategy.is_none() {
-            settings.strategy.name = "script".to_string();
-        }
-        settings.strategy.params.insert("script".to_string(), ParamValue::Text(text));
-    }
-    Ok(settings)
-}
-
-fn prepare_strategy(
-    settings: &Settings,
-    session: &Session<'_>,
-) -> Result<(Box<dyn Strategy>, StrategyConfig), Failure> {
-    let name = &settings.strategy.name;
-    let mut strategy = create_strategy(session.registry, name)?;
-    for (key, value) in &settings.strategy.params {
-        strategy.set(key, &value.to_string()).map_err(|source| Failure {
-            code: crate::failure::USAGE,
-            ..RunError::Param { strategy: name.clone(), source }.into()
-        })?;
-    }
-    let params = strategy.params().into_iter().map(|p| (p.key.to_string(), p.value)).collect();
-    let config = StrategyConfig { name: name.clone(), version: strategy.version().to_string(), params };
-    Ok((strategy, config))
-}
-
 /// Columns that a table or remark may take.
 const COLUMNS: usize = 100;
 
@@ -128,7 +75,8 @@ fn wrapped(text: &str) -> Vec<String> {
 const STORY_MAX: usize = 14;
 const POSITIONS_MAX: usize = 6;
 
-fn print(summary: &RunSummary, settings: &Settings) {
+/// Prints a run for a person.
+pub(crate) fn print(summary: &RunSummary, settings: &Settings) {
     let line = report::line;
     line(&format!(
         "{} on {}   {} to {} UTC",
