@@ -4,6 +4,7 @@ use crate::cmd::audit::AuditCommand;
 use crate::cmd::bench::BenchCommand;
 use crate::cmd::data::DataCommand;
 use crate::cmd::new::NewArgs;
+use crate::cmd::paper::PaperArgs;
 use crate::cmd::replay::ReplayArgs;
 use clap::{Parser, Subcommand};
 
@@ -32,6 +33,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Replay a recorded session through strategy, risk, OMS and the simulated venue.
     Replay(Box<ReplayArgs>),
+    /// Run a strategy as time passes, with simulated fills.
+    Paper(Box<PaperArgs>),
     /// Verify, compare and read journals.
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -61,6 +61,7 @@ pub fn main_with(registry: Registry) -> ExitCode {
 fn run(command: Command, session: &Session<'_>) -> Result<u8, Failure> {
     match command {
         Command::Replay(args) => cmd::replay::run(&args, session),
+        Command::Paper(args) => cmd::paper::run(&args, session),
         Command::Audit(command) => cmd::audit::run(&command, session),
         Command::Data(command) => cmd::data::run(&command, session),
         Command::New(args) => cmd::new::run(&args),

@@ -11,6 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+#[path = "paper/mod.rs"]
+mod paper;
+
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../replay-data/one-2d");
 /// Twenty-four orders in a series that expires on the tape, one of them refused.
 const BUSY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/busy.toml");

@@ -18,6 +18,8 @@ pub const DERIVED_SEAL: usize = 4_096;
 pub const DERIVED_PER_INPUT_MAX: usize = 65_536;
 /// Most derived events a strategy may cause at one instant of event time before it is stopped as a run-away.
 pub const STRATEGY_EVENTS_MAX: usize = 16_384;
+/// Blocks that a live journal's writer may be behind before orders are refused.
+pub const JOURNAL_LAG_MAX: u32 = 48;
 /// Derived events after which the loop starts no further due entry, arrival or resting match for the
 /// same input: what waits continues at the next input.
 pub(crate) const DERIVED_PAUSE: usize = DERIVED_PER_INPUT_MAX / 2;

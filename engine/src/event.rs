@@ -56,6 +56,8 @@ pub enum RejectReason {
     OrderRate,
     /// `order_value_max`.
     OrderValue,
+    /// The journal is too far behind ([`JOURNAL_LAG_MAX`](crate::block::JOURNAL_LAG_MAX) blocks).
+    JournalLag,
 }
 
 /// Why an order changed state outside risk.

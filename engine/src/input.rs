@@ -16,6 +16,17 @@ pub enum Cold {
     Definition(Box<InstrumentDef>),
     /// An operator's command.
     Command(Command),
+    /// How far the journal's writer is behind the loop, stated by the sequencer of a live run: orders
+    /// are refused while it is more than [`JOURNAL_LAG_MAX`](crate::block::JOURNAL_LAG_MAX).
+    JournalLag {
+        /// Blocks handed over and not written yet.
+        blocks: u32,
+    },
+    /// A live run continues after its process ended: every book is stale until it is stated again.
+    Resumed {
+        /// Wall time in nanoseconds during which nobody watched the market.
+        gap_ns: u64,
+    },
 }
 
 /// A control command: enters through the log and so replays.

@@ -2,6 +2,7 @@
 //!
 //! [`Approved`] has no public constructor: what the OMS sends was judged in this module.
 
+use crate::block::JOURNAL_LAG_MAX;
 use crate::config::{BuyingPower, FillProfile};
 use crate::event::RejectReason;
 use crate::ids::{AccountIx, InstrumentIx, OrderIx};
@@ -82,6 +83,13 @@ impl Core {
         let package = &order.package;
         if self.is_tape_ended {
             return Err(RejectReason::Stopped.into());
+        }
+        if self.journal_lag > JOURNAL_LAG_MAX {
+            return Err(Refusal {
+                reason: RejectReason::JournalLag,
+                value: as_money(i64::from(self.journal_lag)),
+                limit: as_money(i64::from(JOURNAL_LAG_MAX)),
+            });
         }
         if package.legs.is_empty() || package.legs.len() > LEGS_MAX {
             return Err(RejectReason::BadLegs.into());

@@ -118,6 +118,11 @@ impl Schedule {
         self.next.is_some_and(|due| due < ts)
     }
 
+    /// When the first entry is due.
+    pub(crate) fn next_due(&self) -> Option<Nanos> {
+        self.next
+    }
+
     /// Takes the first entry due at or before `ts`.
     pub(crate) fn pop_until(&mut self, ts: Nanos) -> Option<Scheduled> {
         if self.next? > ts {

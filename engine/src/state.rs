@@ -68,6 +68,8 @@ pub(crate) struct Core {
     pub(crate) stop_reasons: BTreeMap<StrategyIx, StopReason>,
     /// Nothing is accepted after the tape's end.
     pub(crate) is_tape_ended: bool,
+    /// Blocks the journal was last said to be behind.
+    pub(crate) journal_lag: u32,
     /// Derived events of the block before the present input began to lead to any.
     pub(crate) input_floor: usize,
     /// No report is due before this: the receipt time of the input that reveals an arrival.
@@ -107,6 +109,7 @@ impl Core {
             exposure: Exposure::default(),
             stop_reasons: BTreeMap::new(),
             is_tape_ended: false,
+            journal_lag: 0,
             input_floor: 0,
             schedule_floor: Nanos(0),
         }

@@ -36,7 +36,10 @@ pub(crate) fn state_hash<'a, S: Strategy + 'a>(
     put(&mut hasher, &core.venue.resting.iter().flatten().collect::<Vec<_>>());
     put(&mut hasher, &core.venue.stops.iter().flatten().collect::<Vec<_>>());
     put(&mut hasher, &core.schedule.sorted());
-    put(&mut hasher, &(core.is_open, core.mark_is_scheduled, core.is_tape_ended, core.schedule_floor));
+    put(
+        &mut hasher,
+        &(core.is_open, core.mark_is_scheduled, core.is_tape_ended, core.journal_lag, core.schedule_floor),
+    );
     put(&mut hasher, &core.tops);
     put(&mut hasher, &core.filled_so_far);
     put(&mut hasher, &(&core.advice, &core.tracked_series, &core.submissions));

@@ -104,6 +104,8 @@ pub(crate) struct Venue {
     watches: Vec<Watch>,
     /// When the last report is due.
     last_report: Nanos,
+    /// Orders and cancels sent here so far.
+    pub(crate) sent: u64,
 }
 
 impl Venue {
@@ -266,6 +268,7 @@ fn match_print(
 impl Core {
     /// Sends an order or cancel on its way.
     pub(crate) fn send_to_venue(&mut self, cause: Seq, action: Action) {
+        self.venue.sent += 1;
         if self.config.profile == FillProfile::Lean {
             self.arrive(InFlight { at: self.now, cause, action });
         } else {

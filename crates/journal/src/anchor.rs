@@ -89,6 +89,13 @@ impl AnchorFile {
         Ok(AnchorFile { file, path: path.to_path_buf() })
     }
 
+    /// Opens the file of a journal that goes on.
+    pub(crate) fn open(path: &Path) -> Result<AnchorFile, JournalError> {
+        let file = OpenOptions::new().write(true).open(path);
+        let file = file.map_err(|e| failed(path, "opening the anchor", &e))?;
+        Ok(AnchorFile { file, path: path.to_path_buf() })
+    }
+
     /// Writes the slot that does not hold the newest anchor, and syncs it.
     pub(crate) fn write(&mut self, anchor: Anchor) -> Result<(), JournalError> {
         let at = (anchor.count % 2) * SLOT as u64;

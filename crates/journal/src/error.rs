@@ -57,6 +57,18 @@ pub enum JournalError {
         /// Cause.
         source: CodecError,
     },
+    /// The run ended; its journal is sealed.
+    #[error("{path}: the run ended and its journal is sealed: there is nothing to resume")]
+    Closed {
+        /// Folder.
+        path: String,
+    },
+    /// The journal was never committed.
+    #[error("{path}: the run died before its first commit: nothing of it is durable; start it again")]
+    Uncommitted {
+        /// Folder.
+        path: String,
+    },
     /// The chain is broken.
     #[error("{path}: at seq {seq}: {problem}")]
     Chain {

@@ -53,5 +53,5 @@ pub use repair::{RepairReport, repair, rewrite};
 pub use seal::{Seal, SealState, SealedFile, check_seal};
 pub use show::{Filter, ParsePointError, Point, Show};
 pub use store::{Pair, SledStore, Store, Tree};
-pub use thread::{JournalThread, ThreadSummary};
+pub use thread::{Commits, Issued, JournalThread, OnRelease, ThreadSummary};
 pub use writer::{HashOnly, JOURNAL_VERSION, JournalSummary, JournalWriter, RunHeader};

@@ -115,6 +115,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn remove(&mut self, tree: Tree, key: &[u8]) -> Result<(), JournalError> {
+        let mut disk = self.operate("removing")?;
+        let place = (tree, key.to_vec());
+        disk.visible.remove(&place);
+        disk.pending.retain(|(pending, _)| *pending != place);
+        Ok(())
+    }
+
     fn commit(&mut self) -> Result<(), JournalError> {
         let mut disk = self.operate("flushing")?;
         disk.durable = disk.visible.clone();

@@ -131,6 +131,11 @@ impl JournalReader {
         Ok(JournalReader { store, _copy: None, header, anchor, seal: SealState::Missing, path })
     }
 
+    /// Gives the store back.
+    pub(crate) fn into_store(self) -> Box<dyn Store> {
+        self.store
+    }
+
     /// What the journal says of itself.
     pub fn header(&self) -> &RunHeader {
         &self.header

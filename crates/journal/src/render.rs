@@ -125,6 +125,7 @@ impl Names {
             Some(Cold::Start(config)) => self.put_value(config, fields),
             Some(Cold::Definition(def)) => self.put_value(def, fields),
             Some(Cold::Command(command)) => self.put_event(command, fields),
+            Some(measured) => self.put_event(measured, fields),
             None => put_body(record, fields),
         }
     }
@@ -208,6 +209,8 @@ pub fn kind_name(entry: &Entry<'_>) -> &'static str {
         Entry::Input(_, Some(Cold::Start(_))) => "start",
         Entry::Input(_, Some(Cold::Definition(_))) => "definition",
         Entry::Input(_, Some(Cold::Command(_))) => "command",
+        Entry::Input(_, Some(Cold::JournalLag { .. })) => "journal_lag",
+        Entry::Input(_, Some(Cold::Resumed { .. })) => "resumed",
         Entry::Input(record, None) => record.kind().map_or("unknown", |kind| kind.name()),
     }
 }

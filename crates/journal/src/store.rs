@@ -48,6 +48,11 @@ pub trait Store: Send {
     /// # Errors
     /// When the medium refuses.
     fn put(&mut self, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), JournalError>;
+    /// Removes a value; durable after the next [`Store::commit`].
+    ///
+    /// # Errors
+    /// When the medium refuses.
+    fn remove(&mut self, tree: Tree, key: &[u8]) -> Result<(), JournalError>;
     /// Makes everything put so far durable.
     ///
     /// # Errors
@@ -163,6 +168,10 @@ impl Store for SledStore {
     fn put(&mut self, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         assert!(value.len() <= VALUE_MAX, "callers chunk values");
         self.call("writing", || self.tree(tree).insert(key, value)).map(|_| ())
+    }
+
+    fn remove(&mut self, tree: Tree, key: &[u8]) -> Result<(), JournalError> {
+        self.call("removing", || self.tree(tree).remove(key)).map(|_| ())
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {

@@ -2,7 +2,9 @@
 
 use crate::anchor::{Anchor, AnchorFile};
 use crate::error::JournalError;
-use crate::store::{SledStore, Store, Tree};
+use crate::reader::JournalReader;
+use crate::seal::SealState;
+use crate::store::{Pair, SledStore, Store, Tree};
 use onetape_engine::block::Block;
 use onetape_tape::codec::{Encoder, Hash};
 use serde::{Deserialize, Serialize};
@@ -131,6 +133,51 @@ impl JournalWriter {
         Ok(JournalWriter { dir: Some(dir.to_path_buf()), ..writer })
     }
 
+    /// Opens a journal whose process died, to go on where it ended. Each intact block goes to `on_block`,
+    /// in order; what follows them was never promised to anyone and is removed.
+    ///
+    /// # Errors
+    /// The journal is closed, in use, unreadable, never committed, or shorter than its anchor, or `on_block` fails.
+    pub fn resume<E: From<JournalError>>(
+        dir: &Path,
+        on_block: &mut dyn FnMut(&Block) -> Result<(), E>,
+    ) -> Result<JournalWriter, E> {
+        let path = dir.display().to_string();
+        if !dir.join(DB_FOLDER).join("db").is_file() {
+            return Err(JournalError::Missing { path }.into());
+        }
+        match crate::seal::check_seal(dir)? {
+            SealState::Missing => {}
+            SealState::Intact(_) => return Err(JournalError::Closed { path }.into()),
+            SealState::Broken(problem) => return Err(JournalError::Unreadable { path, problem }.into()),
+        }
+        let anchor_path = dir.join(ANCHOR_FILE);
+        let anchor = Anchor::read(&anchor_path)?.ok_or(JournalError::Uncommitted { path: path.clone() })?;
+        let store = SledStore::open(&dir.join(DB_FOLDER))?;
+        let reader = JournalReader::over(Box::new(store), Some(anchor), path)?;
+        let hashes = walk(&reader, anchor, on_block)?;
+        let next_seq = hashes.summary.inputs + hashes.summary.derived;
+        let mut store = reader.into_store();
+        for tree in [Tree::Blocks, Tree::Snapshots] {
+            let stray: Result<Vec<Pair>, JournalError> =
+                store.iterate(tree, &block_key(next_seq, 0)).collect();
+            for (key, _) in stray? {
+                store.remove(tree, &key)?;
+            }
+        }
+        let mut writer = JournalWriter {
+            store,
+            anchor: Some(AnchorFile::open(&anchor_path)?),
+            hashes,
+            commits: anchor.count,
+            next_seq,
+            failure: None,
+            dir: Some(dir.to_path_buf()),
+        };
+        writer.commit()?;
+        Ok(writer)
+    }
+
     /// A journal over any store, without an anchor file.
     ///
     /// # Errors
@@ -184,6 +231,11 @@ impl JournalWriter {
         Ok(())
     }
 
+    /// Seq that the next block must begin with.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
     /// Hash of the last block appended, zero before the first.
     pub fn head(&self) -> Hash {
         self.hashes.summary.head_hash
@@ -222,6 +274,42 @@ impl JournalWriter {
         }
         Ok(summary)
     }
+}
+
+/// Hands every intact block on and hashes it again; the anchor's promise must hold.
+fn walk<E: From<JournalError>>(
+    reader: &JournalReader,
+    anchor: Anchor,
+    on_block: &mut dyn FnMut(&Block) -> Result<(), E>,
+) -> Result<HashOnly, E> {
+    let id: Hash = reader.header().run_id.parse().map_err(|_| JournalError::Unreadable {
+        path: reader.path().to_string(),
+        problem: "its run header holds no run id".to_string(),
+    })?;
+    let mut hashes = HashOnly::new(id.0);
+    let (mut blocks, mut block) = (reader.blocks(), Block::default());
+    let mut at_anchor = None;
+    loop {
+        let next_seq = blocks.next_seq();
+        if next_seq == anchor.seq {
+            at_anchor = Some(blocks.head());
+        }
+        match blocks.next_block(&mut block) {
+            Ok(true) => {}
+            Ok(false) => break,
+            // Behind the anchor begins what no one was told is safe.
+            Err(_) if next_seq >= anchor.seq => break,
+            Err(error) => return Err(error.into()),
+        }
+        hashes.append(&block)?;
+        on_block(&block)?;
+    }
+    if at_anchor != Some(anchor.hash) {
+        let problem = format!("the anchor promises {} events that the blocks do not hold", anchor.seq);
+        let (path, seq) = (reader.path().to_string(), blocks.next_seq());
+        return Err(JournalError::Chain { path, seq, problem }.into());
+    }
+    Ok(hashes)
 }
 
 /// Key of a block's part: both big-endian, so that keys sort in log order.

@@ -65,6 +65,12 @@ impl<S: Strategy> Driver<S> {
         Driver { kernel, pending: Block::default(), spare: Block::default(), first_seq: 0 }
     }
 
+    /// A driver that goes on with a kernel whose last block sealed.
+    pub fn over(kernel: Kernel<S>) -> Driver<S> {
+        let first_seq = kernel.seq();
+        Driver { kernel, pending: Block::default(), spare: Block::default(), first_seq }
+    }
+
     /// The kernel, to read its state.
     pub fn kernel(&self) -> &Kernel<S> {
         &self.kernel
@@ -126,6 +132,36 @@ impl<S: Strategy> Driver<S> {
             }
         }
         self.hold(block)
+    }
+
+    /// Applies one input and hands its block to the sink when that seals.
+    ///
+    /// # Errors
+    /// When the loop refuses the input or the sink fails.
+    pub fn push<K: BlockSink>(
+        &mut self,
+        mut record: Record,
+        cold: Option<Cold>,
+        sink: &mut K,
+    ) -> Result<(), DriveError<K::Error>> {
+        if cold.is_some() {
+            record.body[0] = self.pending.cold.len() as u64;
+        }
+        self.kernel.apply(&record, cold.as_ref())?;
+        self.pending.inputs.push(record);
+        self.pending.cold.extend(cold);
+        if self.kernel.must_seal(&record) {
+            let block = std::mem::take(&mut self.pending);
+            self.seal(block, sink)?;
+            self.pending.inputs = std::mem::take(&mut self.spare.inputs);
+            self.pending.cold = std::mem::take(&mut self.spare.cold);
+        }
+        Ok(())
+    }
+
+    /// Whether inputs were applied that have not sealed.
+    pub fn has_pending(&self) -> bool {
+        !self.pending.inputs.is_empty()
     }
 
     /// Keeps applied inputs that have not sealed.

@@ -86,6 +86,22 @@ pub enum RunError {
         /// Cause.
         problem: String,
     },
+    /// A live run's source failed.
+    #[error("the source: {problem}")]
+    Source {
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// What a journal's inputs derive is not what it says: it is not this program's to go on with.
+    #[error(
+        "{path}: at seq {seq} the journal says something else than its inputs derive here;              `onetape audit verify --rederive` shows what"
+    )]
+    Recovery {
+        /// Journal.
+        path: String,
+        /// Where they part.
+        seq: u64,
+    },
     /// A worker thread died.
     #[error("the {thread} thread ended without a result; this is a defect, please report it")]
     Thread {

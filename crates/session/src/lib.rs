@@ -5,7 +5,7 @@
 //!                                                        └─> metrics.json, trades.csv, story
 //! ```
 //!
-//! [`replay()`] makes a run; [`Rederivation`] proves one. Business rules live in the engine, none here.
+//! [`replay()`] makes a run, [`live`] one that is fed as time passes; [`Rederivation`] and [`parity()`] prove one. Business rules live in the engine, none here.
 //!
 //! # Invariants
 //! - The run id is a hash of everything that decides the result, and of nothing else.
@@ -16,6 +16,8 @@ pub mod bench;
 mod collect;
 mod driver;
 mod error;
+pub mod live;
+mod parity;
 mod rederive;
 mod replay;
 mod run_folder;
@@ -25,6 +27,7 @@ mod sink;
 pub use collect::{BookedFill, Collector, FillBand, StoryLine, reason_name};
 pub use driver::{BlockSink, DriveError, Driver};
 pub use error::RunError;
+pub use parity::{Parity, parity};
 pub use rederive::{
     Mismatch, Rederivation, Rederived, build_strategies, config_of, create as create_strategy,
 };

@@ -145,7 +145,8 @@ pub fn replay(
     Ok(summary)
 }
 
-enum FeedError {
+/// Why feeding a loop ended early.
+pub(crate) enum FeedError {
     Run(RunError),
     Kernel(onetape_engine::KernelError),
 }
@@ -166,9 +167,9 @@ impl From<DriveError<RunError>> for FeedError {
 }
 
 /// Watches sealed blocks on their way to the sink.
-struct Watched<'a> {
-    sink: &'a mut Sink,
-    collector: &'a mut Collector,
+pub(crate) struct Watched<'a> {
+    pub(crate) sink: &'a mut Sink,
+    pub(crate) collector: &'a mut Collector,
 }
 
 impl BlockSink for Watched<'_> {
@@ -242,7 +243,8 @@ fn read(mut reader: SessionReader, filled: &Sender<Decoded>, recycled: &Receiver
     }
 }
 
-fn summarize<S: Strategy>(
+/// What a finished run's state and totals say.
+pub(crate) fn summarize<S: Strategy>(
     kernel: &Kernel<S>,
     config: &RunConfig,
     collector: &Collector,

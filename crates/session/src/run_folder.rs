@@ -50,6 +50,14 @@ pub fn run_id(config: &RunConfig, mode: JournalMode) -> RunId {
     RunId(*blake3::hash(&bytes).as_bytes())
 }
 
+/// Run id of a paper run: as a replay's, with the wall time of its start.
+pub(crate) fn paper_run_id(config: &RunConfig, started_ns: u64) -> RunId {
+    let replay = run_id(config, JournalMode::Full);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"onetape paper run\n").update(&replay.0).update(&started_ns.to_le_bytes());
+    RunId(*hasher.finalize().as_bytes())
+}
+
 /// A run folder under construction.
 #[derive(Debug)]
 pub struct RunFolder {
@@ -84,6 +92,41 @@ impl RunFolder {
         }
         fs::create_dir_all(&partial).map_err(|e| RunError::io(&partial, e))?;
         Ok(RunFolder { runs: runs.to_path_buf(), id: id.short(), partial })
+    }
+
+    /// Begins `<runs>/<id>`, where a live run can be watched and resumed while it lasts.
+    ///
+    /// # Errors
+    /// When the folder exists or cannot be made.
+    pub fn begin_live(runs: &Path, id: &RunId, settings: &Settings) -> Result<RunFolder, RunError> {
+        let place = runs.join(id.short());
+        fs::create_dir_all(runs).map_err(|e| RunError::io(runs, e))?;
+        fs::create_dir(&place).map_err(|e| RunError::io(&place, e))?;
+        let folder = RunFolder { runs: runs.to_path_buf(), id: id.short(), partial: place };
+        folder.write_settings(settings, &format!("# Resolved settings of run {}\n", id.short()))?;
+        Ok(folder)
+    }
+
+    /// The folder of a live run that goes on.
+    pub fn resume_live(run: &Path) -> RunFolder {
+        let id = run.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        RunFolder { runs: PathBuf::new(), id, partial: run.to_path_buf() }
+    }
+
+    /// The folder while the run lasts.
+    pub fn place(&self) -> &Path {
+        &self.partial
+    }
+
+    /// The run's short id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Writes the text files of a live run, whose folder has its name from the start.
+    pub(crate) fn finish_live(self, finished: Finished<'_>) -> Result<(), RunError> {
+        let Finished { summary, settings, collector, instruments } = finished;
+        self.write_text(summary, settings, collector, instruments)
     }
 
     /// Where the journal goes.
@@ -128,11 +171,8 @@ impl RunFolder {
         collector: &Collector,
         instruments: &[InstrumentDef],
     ) -> Result<(), RunError> {
-        let path = self.partial.join("session.toml");
-        let body = toml::to_string(settings)
-            .map_err(|e| RunError::Text { path: path.display().to_string(), problem: e.to_string() })?;
-        let text = format!(
-            "# Resolved settings of run {}\n# session {} (content hash {})\n# strategy {} version {}, onetape {}\n{body}",
+        let head = format!(
+            "# Resolved settings of run {}\n# session {} (content hash {})\n# strategy {} version {}, onetape {}\n",
             summary.run_id,
             summary.session,
             summary.session_hash,
@@ -140,12 +180,19 @@ impl RunFolder {
             summary.strategy_version,
             summary.version,
         );
-        write(&path, text.as_bytes())?;
+        self.write_settings(settings, &head)?;
         let path = self.partial.join("metrics.json");
         let json = serde_json::to_vec_pretty(summary)
             .map_err(|e| RunError::Text { path: path.display().to_string(), problem: e.to_string() })?;
         write(&path, &json)?;
         self.write_trades(collector, instruments)
+    }
+
+    fn write_settings(&self, settings: &Settings, head: &str) -> Result<(), RunError> {
+        let path = self.partial.join("session.toml");
+        let body = toml::to_string(settings)
+            .map_err(|e| RunError::Text { path: path.display().to_string(), problem: e.to_string() })?;
+        write(&path, format!("{head}{body}").as_bytes())
     }
 
     fn write_trades(&self, collector: &Collector, instruments: &[InstrumentDef]) -> Result<(), RunError> {

@@ -47,6 +47,14 @@ impl Sink {
         }
     }
 
+    /// Blocks handed over and not written yet.
+    pub fn lag(&self) -> u32 {
+        match self {
+            Sink::Journal(thread) => thread.lag(),
+            Sink::Hashes(_) => 0,
+        }
+    }
+
     /// Closes the sink; everything is durable then.
     ///
     /// # Errors

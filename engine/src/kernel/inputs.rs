@@ -173,6 +173,8 @@ impl<S: Strategy> Kernel<S> {
                 self.call_all(seq, |strategy, ctx| strategy.on_definition(ctx, ix));
             }
             Cold::Command(command) => self.apply_command(command, seq),
+            Cold::JournalLag { blocks } => self.core.journal_lag = *blocks,
+            Cold::Resumed { .. } => self.core.tops.iter_mut().for_each(|top| top.forget_before(Nanos::MAX)),
         }
     }
 

@@ -160,7 +160,7 @@ impl<S: Strategy> Kernel<S> {
                 };
                 Err(KernelError::BadDefinition { seq, symbol: def.symbol.clone(), problem })
             }
-            Cold::Start(_) | Cold::Command(_) => Ok(()),
+            Cold::Start(_) | Cold::Command(_) | Cold::JournalLag { .. } | Cold::Resumed { .. } => Ok(()),
         }
     }
 
@@ -207,6 +207,19 @@ impl<S: Strategy> Kernel<S> {
     /// Seq of the next element.
     pub fn seq(&self) -> Seq {
         self.core.seq
+    }
+
+    /// When something is due that only a later input, or a tick at this time, lets happen.
+    pub fn next_due(&self) -> Option<Nanos> {
+        let feed_ns = self.core.config.latency.feed_ns;
+        // An arrival is proven by a time after it.
+        let arrival = self.core.venue.next_arrival().map(|at| at.after(feed_ns).after(1));
+        self.core.schedule.next_due().into_iter().chain(arrival).min()
+    }
+
+    /// Orders and cancels sent to venues so far.
+    pub fn sent(&self) -> u64 {
+        self.core.venue.sent
     }
 
     /// Inputs applied.

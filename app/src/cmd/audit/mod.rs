@@ -1,6 +1,7 @@
 //! `onetape audit`: one file per command.
 
 mod diff;
+mod parity;
 mod repair;
 mod show;
 mod verify;
@@ -19,6 +20,8 @@ pub(crate) enum AuditCommand {
     Repair(repair::RepairArgs),
     /// Compare two runs to their first divergent event.
     Diff(diff::DiffArgs),
+    /// Run the inputs again and prove that they write the identical journal.
+    Parity(parity::ParityArgs),
     /// Print a run's log, filtered.
     Show(show::ShowArgs),
 }
@@ -28,6 +31,7 @@ pub(crate) fn run(command: &AuditCommand, session: &Session<'_>) -> Result<u8, F
         AuditCommand::Verify(args) => verify::run(args, session),
         AuditCommand::Repair(args) => repair::run(args, session),
         AuditCommand::Diff(args) => diff::run(args, session),
+        AuditCommand::Parity(args) => parity::run(args, session),
         AuditCommand::Show(args) => show::run(args, session),
     }
 }
@@ -64,7 +68,7 @@ impl RunsArg {
 }
 
 /// A run folder by path, id, or unique prefix of an id.
-fn find_run(run: &str, out: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn find_run(run: &str, out: &Path) -> Result<PathBuf, Failure> {
     let direct = Path::new(run);
     if direct.join("journal").is_dir() {
         return Ok(direct.to_path_buf());

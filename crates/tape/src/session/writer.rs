@@ -10,7 +10,7 @@ use onetape_engine::ids::InstrumentIx;
 use onetape_engine::input::{Cold, Input};
 use onetape_engine::instrument::InstrumentDef;
 use onetape_engine::num::Nanos;
-use onetape_engine::record::{Body, Head, Kind, Record};
+use onetape_engine::record::{Body, Head, Kind, Record, flags};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -122,10 +122,11 @@ impl SessionWriter {
             (_, Some(_)) => {
                 return Err(SessionError::NotForSession { record: at, what: "payload on a plain record" });
             }
-            (Kind::Seal, None) => {
-                return Err(SessionError::NotForSession { record: at, what: "seals belong to runs" });
+            (Kind::Seal, None) if record.has(flags::END) => {
+                return Err(SessionError::NotForSession { record: at, what: "a run's end" });
             }
-            (Kind::Tick | Kind::SessionPhase, None) if record.instrument() == InstrumentIx::NONE => {}
+            (Kind::Tick | Kind::Seal | Kind::SessionPhase, None)
+                if record.instrument() == InstrumentIx::NONE => {}
             (_, None) if record.instrument >= defined => {
                 let found = record.instrument;
                 return Err(SessionError::UndefinedInstrument { record: at, found, defined });
@@ -173,7 +174,8 @@ impl SessionWriter {
                 }
                 record.instrument = defined;
             }
-            Cold::Command(_) => {}
+            // A recorded live run keeps what was measured and commanded while it ran.
+            Cold::Command(_) | Cold::JournalLag { .. } | Cold::Resumed { .. } => {}
         }
         Ok(())
     }

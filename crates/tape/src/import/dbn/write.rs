@@ -83,7 +83,7 @@ fn write_all(session: &mut SessionReader, folder: &Path) -> Result<DbnWritten, I
     while session.next_block(&mut block)? {
         defs.extend(block.cold.drain(..).filter_map(|cold| match cold {
             Cold::Definition(def) => Some(*def),
-            Cold::Start(_) | Cold::Command(_) => None,
+            _ => None,
         }));
     }
     session.rewind()?;

@@ -1,0 +1,150 @@
+//! `onetape paper`: runs, resumptions and their parity, as processes.
+
+use super::{DEMO, failing, field, json, onetape};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// An order every hundred quotes: every block around one must be durable before it leaves.
+const DENSE: [&str; 4] = ["--strategy", "dense", "--set", "every=100"];
+
+fn assert_parity(work: &Path, run: &str) {
+    let (code, parity) = json(work, &["audit", "parity", run]);
+    assert_eq!((code, parity["identical"].as_bool()), (0, Some(true)), "{parity}");
+    let (code, verified) = json(work, &["audit", "verify", run, "--rederive"]);
+    assert_eq!((code, verified["derived_mismatches"].as_u64()), (0, Some(0)), "{verified}");
+}
+
+/// Seqs that were let out of the gate, in order.
+fn released(run: &Path) -> Vec<u64> {
+    let text = fs::read_to_string(run.join("released.jsonl")).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter_map(|line| line["seq"].as_u64()).collect()
+}
+
+#[test]
+fn a_run_at_full_speed_is_the_same_at_every_durability_and_its_recording_replays() {
+    let work = TempDir::new().unwrap();
+    let session = format!("session:{DEMO}");
+    let paper = |level: &str| {
+        let args = ["paper", "--source", &session, "--speed", "max", "--record", "--durability", level];
+        let (code, run) = json(work.path(), &[&args[..], &DENSE].concat());
+        assert_eq!(code, 0, "{run}");
+        run
+    };
+    let runs = ["buffered", "interval", "order"].map(paper);
+    let orders = runs[0]["orders"].as_u64().unwrap();
+    assert!(orders > 20, "{orders} orders");
+    for run in &runs {
+        assert_eq!(field(run, "derived_hash"), field(&runs[0], "derived_hash"));
+        assert_eq!(field(run, "ended_by"), "source");
+        assert_parity(work.path(), field(run, "run_id"));
+        assert!(released(Path::new(&work.path().join(field(run, "run_dir")))).len() as u64 >= orders);
+    }
+    let replay = ["replay", "--session", field(&runs[0], "recorded")];
+    let (code, replayed) = json(work.path(), &[&replay[..], &DENSE].concat());
+    assert_eq!(code, 0, "{replayed}");
+    for key in ["derived_hash", "state_hash", "inputs"] {
+        assert_eq!(replayed[key], runs[0][key], "{key}");
+    }
+}
+
+/// A run that keeps the clock's pace for a while.
+fn spawn(work: &Path, args: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onetape"));
+    command.current_dir(work).env_remove("ONETAPE_OUT").args(args).stdout(Stdio::null());
+    command.stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_killed_run_is_resumed_and_nothing_released_is_lost_or_doubled() {
+    let work = TempDir::new().unwrap();
+    let session = format!("session:{DEMO}");
+    let begin = ["paper", "--source", &session, "--speed", "2000", "--durability", "order"];
+    let mut child = spawn(work.path(), &[&begin[..], &DENSE].concat());
+    let mut run = PathBuf::new();
+    until("a run folder", || {
+        run = fs::read_dir(work.path().join("runs"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .next()
+            .unwrap_or_default();
+        run.join("released.jsonl").exists()
+    });
+    let shown = run.display().to_string();
+    let mut told = 0;
+    for _ in 0..3 {
+        until("a release", || released(&run).len() > told);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        told = released(&run).len();
+        child = spawn(work.path(), &["paper", "--resume", &shown]);
+    }
+    until("a release", || released(&run).len() > told);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (code, ended) = json(work.path(), &["paper", "--resume", &shown, "--speed", "max"]);
+    assert_eq!((code, ended["lost_releases"].as_u64()), (0, Some(0)), "{ended}");
+    assert_parity(work.path(), &shown);
+    let all = released(&run);
+    let distinct: BTreeSet<u64> = all.iter().copied().collect();
+    assert_eq!(distinct.len(), all.len(), "nothing is released twice");
+    let shown_orders =
+        onetape(work.path()).args(["audit", "show", &shown, "--kind", "state", "--json"]).output().unwrap();
+    let text = String::from_utf8(shown_orders.stdout).unwrap();
+    let sent = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let sent = sent.filter(|state| ["approved", "pending_cancel"].contains(&field(state, "to")));
+    let sent: BTreeSet<u64> = sent.map(|state| state["seq"].as_u64().unwrap()).collect();
+    assert_eq!(sent, distinct, "what the journal sends is what was released");
+    let resumed =
+        onetape(work.path()).args(["audit", "show", &shown, "--kind", "resumed", "--json"]).output().unwrap();
+    assert_eq!(String::from_utf8(resumed.stdout).unwrap().lines().count(), 4);
+    let (code, message) = failing(work.path(), &["paper", "--resume", &shown]);
+    assert!(code == 3 && message.contains("nothing to resume"), "{code} {message}");
+}
+
+#[test]
+fn a_paced_run_ends_by_itself_after_its_time() {
+    let work = TempDir::new().unwrap();
+    let (code, run) = json(work.path(), &["paper", "--speed", "20000", "--for", "1.5", "--record"]);
+    assert_eq!((code, run["ended_by"].as_str()), (0, Some("stopped")), "{run}");
+    assert!(run["added"]["seals"].as_u64().unwrap() > 10, "{run}");
+    assert_parity(work.path(), field(&run, "run_id"));
+    let (_, replayed) = json(work.path(), &["replay", "--session", field(&run, "recorded")]);
+    assert_eq!(field(&replayed, "derived_hash"), field(&run, "derived_hash"));
+}
+
+#[test]
+fn wrong_live_commands_get_one_clear_message() {
+    let work = TempDir::new().unwrap();
+    let (_, replayed) = json(work.path(), &["replay", "--session", DEMO, "--strategy", "count"]);
+    for (args, code, says) in [
+        (vec!["paper", "--source", "feed"], 2, "session:PATH"),
+        (vec!["paper", "--source", "session:nowhere"], 3, "nowhere"),
+        (vec!["paper", "--speed", "0"], 2, "--speed"),
+        (vec!["paper", "--for", "-1"], 2, "--for"),
+        (vec!["paper", "--durability", "perfect"], 2, "perfect"),
+        (vec!["paper", "--strategy", "dmeo"], 2, "did you mean 'demo'?"),
+        (vec!["paper", "--resume", "abcdef"], 3, "no run 'abcdef'"),
+        (vec!["paper", "--resume", field(&replayed, "run_id")], 3, "onetape paper"),
+        (vec!["audit", "parity", "abcdef"], 3, "no run 'abcdef'"),
+    ] {
+        let (found, message) = failing(work.path(), &args);
+        assert_eq!(found, code, "{args:?}: {message}");
+        assert!(message.contains(says), "{args:?} says: {message}");
+    }
+}

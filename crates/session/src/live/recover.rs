@@ -1,0 +1,128 @@
+//! Recovery: a journal's inputs run through the loop again, up to the last intact block.
+//!
+//! What the inputs derive must be what the journal says, event for event; then the kernel is exactly where
+//! the dead process's was, and the same chain goes on.
+
+use super::sequencer::is_sequencers;
+use crate::collect::Collector;
+use crate::driver::Driver;
+use crate::error::RunError;
+use crate::rederive::{build_strategies, config_of};
+use onetape_engine::block::Block;
+use onetape_engine::config::{RunConfig, SEMANTICS_VERSION};
+use onetape_engine::event::Derived;
+use onetape_engine::ids::Seq;
+use onetape_engine::num::Nanos;
+use onetape_engine::record::Kind;
+use onetape_engine::{Kernel, Strategy};
+use onetape_journal::{Issued, JournalWriter};
+use onetape_strategies::Registry;
+use std::path::Path;
+
+/// A live run as its journal left it.
+pub struct Recovered {
+    /// The journal, open for appending.
+    pub writer: JournalWriter,
+    /// The loop, where it was.
+    pub driver: Driver<Box<dyn Strategy>>,
+    /// The run's configuration.
+    pub config: RunConfig,
+    /// Totals of the run so far.
+    pub collector: Collector,
+    /// Records taken from the source.
+    pub taken: u64,
+    /// Time of the first input.
+    pub first: Nanos,
+    /// Time of the last input.
+    pub last: Nanos,
+    /// Time of the last tick.
+    pub promised: Option<Nanos>,
+    /// Orders and cancels sent, in order.
+    pub issued: Vec<Issued>,
+}
+
+struct Walk<'a> {
+    registry: &'a Registry,
+    path: String,
+    kernel: Option<(Kernel<Box<dyn Strategy>>, RunConfig)>,
+    spare: Vec<Derived>,
+    collector: Collector,
+    taken: u64,
+    first: Nanos,
+    last: Nanos,
+    promised: Option<Nanos>,
+    issued: Vec<Issued>,
+}
+
+/// Opens the journal of a run whose process died and brings the loop to where it was.
+///
+/// # Errors
+/// The journal cannot be resumed, or what its inputs derive here is not what it says.
+pub fn recover(journal: &Path, registry: &Registry) -> Result<Recovered, RunError> {
+    let path = journal.display().to_string();
+    let mut walk = Walk {
+        registry,
+        path: path.clone(),
+        kernel: None,
+        spare: Vec::new(),
+        collector: Collector::default(),
+        taken: 0,
+        first: Nanos(0),
+        last: Nanos(0),
+        promised: None,
+        issued: Vec::new(),
+    };
+    let writer = JournalWriter::resume(journal, &mut |block| walk.block(block))?;
+    let Walk { kernel, collector, taken, first, last, promised, issued, .. } = walk;
+    let (kernel, config) = kernel.ok_or(RunError::NoStart { path })?;
+    let driver = Driver::over(kernel);
+    Ok(Recovered { writer, driver, config, collector, taken, first, last, promised, issued })
+}
+
+impl Walk<'_> {
+    fn block(&mut self, block: &Block) -> Result<(), RunError> {
+        if self.kernel.is_none() {
+            let config = config_of(block, &self.path)?;
+            if config.semantics != SEMANTICS_VERSION {
+                return Err(RunError::Semantics { found: SEMANTICS_VERSION, journaled: config.semantics });
+            }
+            let strategies = build_strategies(&config, self.registry)?;
+            self.kernel = Some((Kernel::new(config.clone(), strategies), config));
+            self.first = block.inputs.first().map_or(Nanos(0), onetape_engine::record::Record::ts);
+        }
+        let Some((kernel, _)) = &mut self.kernel else { return Ok(()) };
+        let mut cold = 0;
+        for record in &block.inputs {
+            let payload = (record.kind == Kind::Cold as u8).then(|| {
+                cold += 1;
+                block.cold.get(cold - 1)
+            });
+            let payload = payload.flatten();
+            kernel
+                .apply(record, payload)
+                .map_err(|source| RunError::Input { path: self.path.clone(), source })?;
+            self.taken += u64::from(!is_sequencers(record, payload));
+            self.last = record.ts();
+            if record.kind == Kind::Tick as u8 {
+                self.promised = Some(record.ts());
+            }
+        }
+        let derived = kernel.take_derived(std::mem::take(&mut self.spare));
+        if let Some(seq) = first_difference(block, &derived) {
+            return Err(RunError::Recovery { path: self.path.clone(), seq });
+        }
+        self.spare = derived;
+        self.collector.observe(block);
+        self.issued.extend(Issued::of(block));
+        Ok(())
+    }
+}
+
+fn first_difference(block: &Block, derived: &[Derived]) -> Option<Seq> {
+    if block.derived == derived {
+        return None;
+    }
+    let n = block.derived.iter().zip(derived).take_while(|(a, b)| a == b).count();
+    let after = block.derived.get(n).or(derived.get(n)).map_or(0, |event| event.after);
+    Some(block.first_seq + u64::from(after) + n as u64)
+}
