@@ -34,7 +34,7 @@ pub(crate) struct PaperArgs {
     #[arg(long)]
     record: bool,
     /// End after so many seconds of wall time.
-    #[arg(long = "for", value_name = "SECONDS")]
+    #[arg(long = "for", value_name = "SECONDS", allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Go on with a run whose process died (folder, id, or unique prefix of one).
     #[arg(long, value_name = "RUN", conflicts_with_all = ["source", "strategy", "set", "script", "config", "fills", "latency", "cash", "seed"])]
