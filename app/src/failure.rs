@@ -42,6 +42,7 @@ impl From<RunError> for Failure {
             RunError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => INPUT,
             RunError::Io { .. } | RunError::Thread { .. } => IO,
             RunError::UnknownStrategy { .. } => USAGE,
+            RunError::NotDerived { .. } | RunError::Books { .. } => CHECK,
             _ => INPUT,
         };
         Failure { code, message: error.to_string() }

@@ -91,8 +91,36 @@ pub(crate) fn cents(amount: onetape_engine::num::Money) -> String {
     amount.round_to_cent().to_string()
 }
 
+/// Columns that a table or remark may take.
+const COLUMNS: usize = 100;
+
+/// A text as lines that fit: the first begins with `first`, the others with `next`.
+pub(crate) fn wrapped(first: &str, next: &str, text: &str) -> Vec<String> {
+    let mut lines = vec![first.to_string()];
+    for word in text.split_whitespace() {
+        let width = lines.last().map_or(0, |line| line.chars().count());
+        if width + 1 + word.chars().count() > COLUMNS {
+            lines.push(next.to_string());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn remarks_wrap_at_a_hundred_columns_and_lose_no_word() {
+        let text = "09:45:00 word ".repeat(20);
+        let lines = super::wrapped(" ", "           ", &text);
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= super::COLUMNS));
+        let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
+        assert_eq!(words, text.split_whitespace().collect::<Vec<_>>());
+    }
+
     #[test]
     fn counts_have_separators() {
         for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {

@@ -2,10 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use assert_cmd::Command;
-use onetape_engine::block::Block;
 use onetape_engine::event::Event;
 use onetape_engine::num::Price;
-use onetape_journal::{JournalReader, JournalWriter};
+use onetape_journal::JournalWriter;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -98,25 +97,16 @@ fn a_rewritten_event_with_fresh_hashes_is_named_by_re_derivation() {
     let dir = work.path().join(field(&run, "run_dir"));
     let forged = work.path().join("forged");
     let mut altered = None;
-    {
-        let reader = JournalReader::open(&dir.join("journal")).unwrap();
-        let blocks: Vec<Block> = reader.blocks().collect::<Result<_, _>>().unwrap();
-        let id: Vec<u8> = (0..32)
-            .map(|n| u8::from_str_radix(&reader.header().run_id[2 * n..2 * n + 2], 16).unwrap())
-            .collect();
-        let mut writer = JournalWriter::create(&forged.join("journal"), id.try_into().unwrap()).unwrap();
-        for mut block in blocks {
-            let first_seq = block.first_seq;
-            for (n, derived) in block.derived.iter_mut().enumerate() {
-                if let (Event::Executed(execution), None) = (&mut derived.event, altered) {
-                    execution.price = Price(execution.price.0 + 10_000_000);
-                    altered = Some(first_seq + u64::from(derived.after) + n as u64);
-                }
+    onetape_journal::rewrite(&dir.join("journal"), &forged.join("journal"), |block| {
+        for n in 0..block.derived.len() {
+            let seq = block.derived_seq(n, block.derived[n].after);
+            if let (Event::Executed(execution), None) = (&mut block.derived[n].event, altered) {
+                execution.price = Price(execution.price.0 + 10_000_000);
+                altered = Some(seq);
             }
-            writer.append(&block).unwrap();
         }
-        writer.finish().unwrap();
-    }
+    })
+    .unwrap();
     let forged = forged.display().to_string();
     let (code, chain) = json(work.path(), &["audit", "verify", &forged]);
     assert_eq!((code, chain["ok"].as_bool()), (0, Some(true)), "{chain}");

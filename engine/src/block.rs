@@ -57,6 +57,16 @@ impl Block {
         self.len() == 0
     }
 
+    /// Seq of the `n`-th derived event, which follows `after` inputs of the block.
+    pub fn derived_seq(&self, n: usize, after: u32) -> Seq {
+        self.first_seq + u64::from(after) + n as u64
+    }
+
+    /// The derived events with their seqs.
+    pub fn derived(&self) -> impl Iterator<Item = (Seq, &Derived)> {
+        self.derived.iter().enumerate().map(|(n, event)| (self.derived_seq(n, event.after), event))
+    }
+
     /// The elements with their seqs, in log order.
     pub fn entries(&self) -> impl Iterator<Item = (Seq, Entry<'_>)> {
         let (mut input, mut derived, mut cold) = (0usize, 0usize, 0usize);

@@ -2,7 +2,7 @@
 //!
 //! Variant order is the wire format (fixed-int bincode): append only.
 
-use crate::config::RunConfig;
+use crate::config::{FillProfile, RunConfig};
 use crate::ids::{OrderIx, StrategyIx};
 use crate::instrument::InstrumentDef;
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,25 @@ pub enum Command {
         /// Which order.
         order: OrderIx,
     },
+    /// Switches how the simulated venue fills, from here on; latencies, fees and marks stay.
+    Fills {
+        /// The profile.
+        profile: FillProfile,
+    },
+}
+
+impl Command {
+    /// Stable lower-case name, as printed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Kill { .. } => "kill",
+            Command::Pause { .. } => "pause",
+            Command::Resume { .. } => "resume",
+            Command::Set { .. } => "set",
+            Command::Cancel { .. } => "cancel",
+            Command::Fills { .. } => "fills",
+        }
+    }
 }
 
 /// An input with its cold payload, as producers hand it over before blocks are built.

@@ -22,6 +22,7 @@
 //! | write a strategy | [`Strategy`], [`Ctx`], [`order::Package`] |
 //! | know what is journaled | [`event`], [`record`], [`input`] |
 //! | know how orders fill, stops trigger and series end | the heads of `venue.rs`, `stops.rs`, `lifecycle.rs` |
+//! | see the state at a place of the log | [`view`], [`Kernel::watch`] |
 //! | know what risk checks | [`event::RejectReason`], [`config::RiskLimits`], [`margin`] |
 //!
 //! # Example
@@ -126,6 +127,7 @@ mod state_hash;
 mod stops;
 pub mod strategy;
 mod venue;
+pub mod view;
 
 pub use kernel::{Kernel, KernelError};
 pub use num::{Money, Nanos, Price, Qty};

@@ -1,5 +1,6 @@
 //! The order management system: submissions, state changes, booking of execution reports.
 
+use crate::account::Account;
 use crate::event::{CashReason, Event, Execution, StateReason};
 use crate::fees;
 use crate::ids::{AccountIx, InstrumentIx, OrderIx, Seq, StrategyIx};
@@ -196,15 +197,8 @@ impl Core {
     /// The fee this execution adds to what its leg was charged before.
     fn fee_of(&mut self, execution: &Execution) -> Money {
         let def = &self.instruments[execution.instrument.index()];
-        let quantity = execution.quantity.abs();
-        let value = execution.price.notional(quantity, def.multiplier);
-        // LEAN's tiers look at the last quote of the order's own side of the market: a buy's bid, a sell's
-        // ask, zero when there is none (published: 1.25 for five GOOG 745 calls bought without a bid).
-        let premium = if execution.quantity.0 > 0 { execution.bid } else { execution.ask };
         let entry = self.filled_so_far.entry((execution.order, execution.leg)).or_default();
-        entry.0.quantity = Qty(entry.0.quantity.0 + quantity.0);
-        entry.0.value += value;
-        entry.0.premium = premium;
+        entry.0.add(execution, def);
         let total = fees::total(self.config.fees, def, entry.0);
         let fee = total - entry.1;
         entry.1 = total;
@@ -278,28 +272,35 @@ impl Core {
     pub(crate) fn mark_accounts(&mut self, cause: Seq) {
         for n in 0..self.accounts.len() {
             let account = AccountIx::from(n);
-            let held: Vec<(InstrumentIx, Qty)> =
-                self.accounts[n].positions().map(|(ix, position)| (ix, position.quantity)).collect();
-            let mut liquidation = self.accounts[n].cash;
-            for (ix, quantity) in held {
-                let multiplier = self.def(ix).multiplier;
-                if let Some(price) = self.mark_price(ix, quantity) {
-                    self.accounts[n].mark(ix, price, multiplier);
-                }
-                let top = &self.tops[ix.index()];
-                let natural = if quantity.0 > 0 { top.live_bid(self.now) } else { top.live_ask(self.now) };
-                let position = self.accounts[n].position(ix);
-                let (value, mark) = position.map_or((Money::ZERO, Price::ZERO), |p| (p.value, p.mark));
-                // Closed at the natural price where there is one, else at the mark.
-                let slip =
-                    natural.map_or(Money::ZERO, |side| (side.price - mark).notional(quantity, multiplier));
-                liquidation += value + slip;
-            }
+            let mut held = std::mem::replace(&mut self.accounts[n], Account::new("", Money::ZERO));
+            self.mark_positions(&mut held);
+            let (cash, equity, liquidation) = (held.cash, held.equity(), self.liquidation(&held));
+            self.accounts[n] = held;
             let requirement = self.requirement_held(account);
-            let held = &self.accounts[n];
-            let (cash, equity) = (held.cash, held.equity());
             self.emit(cause, Event::Mark { account, cash, equity, liquidation, requirement });
         }
+    }
+
+    /// Marks an account's positions at the books of the moment; what has no price keeps its last mark.
+    pub(crate) fn mark_positions(&self, account: &mut Account) {
+        let held: Vec<(InstrumentIx, Qty)> =
+            account.positions().map(|(ix, position)| (ix, position.quantity)).collect();
+        for (ix, quantity) in held {
+            if let Some(price) = self.mark_price(ix, quantity) {
+                account.mark(ix, price, self.def(ix).multiplier);
+            }
+        }
+    }
+
+    /// Cash plus positions closed at the natural price where there is one, else at their marks.
+    pub(crate) fn liquidation(&self, account: &Account) -> Money {
+        account.positions().fold(account.cash, |sum, (ix, position)| {
+            let (quantity, mark, top) = (position.quantity, position.mark, &self.tops[ix.index()]);
+            let natural = if quantity.0 > 0 { top.live_bid(self.now) } else { top.live_ask(self.now) };
+            let multiplier = self.def(ix).multiplier;
+            let slip = natural.map_or(Money::ZERO, |side| (side.price - mark).notional(quantity, multiplier));
+            sum + position.value + slip
+        })
     }
 
     /// Schedules the next mark when none is pending: marks follow activity, not empty nights.

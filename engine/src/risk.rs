@@ -12,6 +12,7 @@ use crate::num::{Money, Price, Qty, SCALE, SECOND};
 use crate::order::{LEGS_MAX, Leg, Order, OrderState};
 use crate::record::TradingState;
 use crate::state::Core;
+use crate::view::{CheckUnit, LimitCheck};
 use std::collections::BTreeMap;
 
 /// Proof that risk approved an order.
@@ -56,7 +57,47 @@ impl From<RejectReason> for Refusal {
     }
 }
 
-fn as_money(raw: i64) -> Money {
+/// One check's figures.
+#[derive(Debug, Clone, Copy)]
+struct Figure {
+    reason: RejectReason,
+    value: Money,
+    limit: Money,
+    headroom: Money,
+    is_within: bool,
+}
+
+impl Figure {
+    fn at_most(reason: RejectReason, value: Money, limit: Money) -> Figure {
+        Figure { reason, value, limit, headroom: limit - value, is_within: value <= limit }
+    }
+
+    fn review(&self, leg: Option<usize>, unit: CheckUnit) -> LimitCheck {
+        // The verdict states a count as it is, an auditor reads whole units.
+        let scale = if matches!(unit, CheckUnit::Orders | CheckUnit::Blocks) { i128::from(SCALE) } else { 1 };
+        let figure = |money: Money| Some(Money(money.0.saturating_mul(scale)));
+        LimitCheck {
+            check: self.reason,
+            leg,
+            is_within: self.is_within,
+            unit,
+            value: figure(self.value),
+            limit: figure(self.limit),
+            headroom: figure(self.headroom),
+        }
+    }
+}
+
+/// A figure beyond its limit refuses; a check that is switched off has none.
+fn judge(figure: Option<Figure>) -> Result<(), Refusal> {
+    match figure {
+        Some(Figure { reason, value, limit, is_within: false, .. }) => Err(Refusal { reason, value, limit }),
+        _ => Ok(()),
+    }
+}
+
+/// A price or quantity as the verdict's figure, 1e-9.
+fn raw(raw: i64) -> Money {
     Money(i128::from(raw))
 }
 
@@ -68,11 +109,13 @@ const HOLDING_MAX: i128 = 4 * LEG_MAX.0 as i128;
 impl Core {
     /// Judges everything but buying power.
     pub(crate) fn judge_terms(&self, ix: OrderIx) -> Result<(), Verdict> {
+        self.note_checks(ix, Core::review_terms);
         self.check_terms(&self.orders[ix.index()]).map_err(Verdict::refuse)
     }
 
     /// Judges buying power, once the terms of every order of the same callback are known.
     pub(crate) fn judge_funds(&self, ix: OrderIx) -> Verdict {
+        self.note_checks(ix, |core, ix| core.review_funds(ix).into_iter().collect());
         match self.check_buying_power(&self.orders[ix.index()]) {
             Ok((value, limit)) => Verdict { outcome: Ok(Approved(ix)), value, limit },
             Err(refusal) => Verdict::refuse(refusal),
@@ -84,13 +127,7 @@ impl Core {
         if self.is_tape_ended {
             return Err(RejectReason::Stopped.into());
         }
-        if self.journal_lag > JOURNAL_LAG_MAX {
-            return Err(Refusal {
-                reason: RejectReason::JournalLag,
-                value: as_money(i64::from(self.journal_lag)),
-                limit: as_money(i64::from(JOURNAL_LAG_MAX)),
-            });
-        }
+        judge(self.lag_figure())?;
         if package.legs.is_empty() || package.legs.len() > LEGS_MAX {
             return Err(RejectReason::BadLegs.into());
         }
@@ -100,26 +137,25 @@ impl Core {
         if package.account.index() >= self.accounts.len() || package.venue.0 != 0 {
             return Err(RejectReason::UnknownId.into());
         }
-        self.check_rate(order)?;
+        judge(self.rate_figure(order))?;
         package.legs.iter().try_for_each(|leg| self.check_leg(order, *leg))
     }
 
+    /// How far the journal may be behind, in blocks; nothing in a replay.
+    fn lag_figure(&self) -> Option<Figure> {
+        let (value, limit) = (raw(i64::from(self.journal_lag)), raw(i64::from(JOURNAL_LAG_MAX)));
+        (self.journal_lag > 0).then(|| Figure::at_most(RejectReason::JournalLag, value, limit))
+    }
+
     /// At most so many submissions of the strategy in the second that ends here.
-    fn check_rate(&self, order: &Order) -> Result<(), Refusal> {
-        let Some(most) = self.config.risk.orders_per_second_max else { return Ok(()) };
+    fn rate_figure(&self, order: &Order) -> Option<Figure> {
+        let most = self.config.risk.orders_per_second_max?;
         let since = self.now.0.saturating_sub(SECOND - 1);
         let recent = self
             .submissions
             .get(&order.strategy)
             .map_or(0, |times| times.iter().filter(|(ts, ix)| ts.0 >= since && *ix <= order.ix).count());
-        if recent > most as usize {
-            return Err(Refusal {
-                reason: RejectReason::OrderRate,
-                value: as_money(recent as i64),
-                limit: as_money(i64::from(most)),
-            });
-        }
-        Ok(())
+        Some(Figure::at_most(RejectReason::OrderRate, raw(recent as i64), raw(i64::from(most))))
     }
 
     fn check_leg(&self, order: &Order, leg: Leg) -> Result<(), Refusal> {
@@ -130,24 +166,31 @@ impl Core {
         if leg.quantity.0 == 0 || leg.quantity.abs() > LEG_MAX || leg.quantity.0 % def.lot.0.max(1) != 0 {
             return Err(RejectReason::BadQuantity.into());
         }
-        // LEAN fills orders whenever data is there; its profile does the same.
-        let is_closed = self.is_open == Some(false) && self.config.profile != FillProfile::Lean;
-        if is_closed || def.last_trade().is_some_and(|last| self.now > last) {
+        if self.is_closed_to(leg.instrument) {
             return Err(RejectReason::MarketClosed.into());
         }
         if self.is_halted(leg.instrument) {
             return Err(RejectReason::Halted.into());
         }
-        self.check_limits(order, leg)?;
+        judge(self.quantity_figure(leg))?;
+        judge(Some(self.position_figure(order, leg)))?;
         if let Some(trigger) = order.package.order_type.trigger()
             && (trigger.price.0 <= 0 || self.config.profile == FillProfile::Lean)
         {
             return Err(RejectReason::BadTrigger.into());
         }
         if let Some(limit) = order.package.order_type.limit() {
-            self.check_price(order, leg, limit)?;
+            self.check_tick(leg, limit)?;
+            judge(self.collar_figure(order, leg, limit))?;
         }
-        self.check_value(order, leg)
+        judge(self.value_figure(order, leg))
+    }
+
+    /// Whether the session is closed or the series stopped trading. LEAN fills orders whenever data is
+    /// there; its profile does the same.
+    fn is_closed_to(&self, ix: InstrumentIx) -> bool {
+        let is_closed = self.is_open == Some(false) && self.config.profile != FillProfile::Lean;
+        is_closed || self.def(ix).last_trade().is_some_and(|last| self.now > last)
     }
 
     /// An option is halted with its underlying; LEAN's profile knows no halts.
@@ -157,72 +200,110 @@ impl Core {
             && (is_halted(ix) || self.def(ix).underlying().is_some_and(is_halted))
     }
 
-    fn check_limits(&self, order: &Order, leg: Leg) -> Result<(), Refusal> {
+    fn quantity_figure(&self, leg: Leg) -> Option<Figure> {
+        let most = self.config.risk.order_quantity_max?;
+        let is_equity = self.def(leg.instrument).kind == InstrumentKind::Equity;
+        let figure = Figure::at_most(RejectReason::OrderQuantity, raw(leg.quantity.abs().0), raw(most.0));
+        (!is_equity).then_some(figure)
+    }
+
+    /// Holding after the order, open orders counted; what reduces a holding always may.
+    fn position_figure(&self, order: &Order, leg: Leg) -> Figure {
         let (limits, def) = (&self.config.risk, self.def(leg.instrument));
-        let size = leg.quantity.abs();
         let is_equity = def.kind == InstrumentKind::Equity;
-        if let Some(most) = limits.order_quantity_max
-            && !is_equity
-            && size > most
-        {
-            return Err(Refusal {
-                reason: RejectReason::OrderQuantity,
-                value: as_money(size.0),
-                limit: as_money(most.0),
-            });
-        }
         let configured = if is_equity { limits.shares_max } else { limits.position_max };
         let most = configured.map_or(HOLDING_MAX, |most| i128::from(most.0).min(HOLDING_MAX));
         let account = order.package.account;
         let held = i128::from(self.accounts[account.index()].quantity(leg.instrument).0);
         let is_buy = leg.quantity.0 > 0;
         let on_order = self.exposure.in_instrument(account, leg.instrument).quantity(is_buy);
-        let moved = on_order + i128::from(size.0);
+        let moved = on_order + i128::from(leg.quantity.abs().0);
         let after = (held + if is_buy { moved } else { -moved }).abs();
-        if after > most && after > held.abs() {
-            return Err(Refusal { reason: RejectReason::Position, value: Money(after), limit: Money(most) });
-        }
-        Ok(())
+        let figure = Figure::at_most(RejectReason::Position, Money(after), Money(most));
+        Figure { is_within: after <= most || after <= held.abs(), ..figure }
     }
 
-    fn check_price(&self, order: &Order, leg: Leg, limit: Price) -> Result<(), Refusal> {
-        let def = self.def(leg.instrument);
-        if limit.0 <= 0 || !def.tick.is_legal(limit) {
-            return Err(Refusal {
-                reason: RejectReason::BadPrice,
-                value: as_money(limit.0),
-                limit: as_money(def.tick.increment(limit).unwrap_or(0)),
-            });
+    fn check_tick(&self, leg: Leg, limit: Price) -> Result<(), Refusal> {
+        let tick = &self.def(leg.instrument).tick;
+        if limit.0 > 0 && tick.is_legal(limit) {
+            return Ok(());
         }
-        let Some(fraction) = self.config.risk.collar_fraction else { return Ok(()) };
+        let (value, limit) = (raw(limit.0), raw(tick.increment(limit).unwrap_or(0)));
+        Err(Refusal { reason: RejectReason::BadPrice, value, limit })
+    }
+
+    /// How far beyond the opposite quote (a stop-limit: beyond its trigger) the limit may lie.
+    fn collar_figure(&self, order: &Order, leg: Leg, limit: Price) -> Option<Figure> {
+        let fraction = self.config.risk.collar_fraction?;
         let top = &self.tops[leg.instrument.index()];
         let is_buy = leg.quantity.0 > 0;
         let opposite = if is_buy { top.live_ask(self.now) } else { top.live_bid(self.now) };
         let opposite = opposite.map(|side| side.price).or((top.last.0 > 0).then_some(top.last));
         // A stop-limit meets the market at its trigger.
         let trigger = order.package.order_type.trigger().map(|trigger| trigger.price);
-        let Some(reference) = trigger.or(opposite) else { return Ok(()) };
+        let reference = trigger.or(opposite)?;
         let wide = reference.notional(Qty(fraction.0), 1).0.max(i128::from(self.config.risk.collar_amount.0));
         let worst = i128::from(reference.0) + if is_buy { wide } else { -wide };
-        let is_beyond = if is_buy { i128::from(limit.0) > worst } else { i128::from(limit.0) < worst };
-        if is_beyond {
-            return Err(Refusal {
-                reason: RejectReason::PriceCollar,
-                value: as_money(limit.0),
-                limit: Money(worst),
-            });
-        }
-        Ok(())
+        let headroom = if is_buy { worst - i128::from(limit.0) } else { i128::from(limit.0) - worst };
+        Some(Figure {
+            reason: RejectReason::PriceCollar,
+            value: raw(limit.0),
+            limit: Money(worst),
+            headroom: Money(headroom),
+            is_within: headroom >= 0,
+        })
     }
 
-    fn check_value(&self, order: &Order, leg: Leg) -> Result<(), Refusal> {
-        let Some(most) = self.config.risk.order_value_max else { return Ok(()) };
+    fn value_figure(&self, order: &Order, leg: Leg) -> Option<Figure> {
+        let most = self.config.risk.order_value_max?;
         let price = order.package.order_type.limit().unwrap_or_else(|| self.touch(leg));
         let value = price.notional(leg.quantity.abs(), self.def(leg.instrument).multiplier);
-        if value > most {
-            return Err(Refusal { reason: RejectReason::OrderValue, value, limit: most });
+        Some(Figure::at_most(RejectReason::OrderValue, value, most))
+    }
+
+    /// Every check of an order's terms with its figures, for an auditor: what the limits were and what
+    /// was left of them.
+    pub(crate) fn review_terms(&self, ix: OrderIx) -> Vec<LimitCheck> {
+        let order = &self.orders[ix.index()];
+        let mut checks = Vec::new();
+        for (figure, unit) in
+            [(self.lag_figure(), CheckUnit::Blocks), (self.rate_figure(order), CheckUnit::Orders)]
+        {
+            checks.extend(figure.map(|figure| figure.review(None, unit)));
         }
-        Ok(())
+        if order.package.account.index() >= self.accounts.len() {
+            return checks;
+        }
+        for (n, leg) in order.package.legs.iter().enumerate() {
+            if leg.instrument.index() >= self.instruments.len() {
+                continue;
+            }
+            let fact = |check, is_within| LimitCheck { leg: Some(n), ..LimitCheck::fact(check, is_within) };
+            checks.push(fact(RejectReason::MarketClosed, !self.is_closed_to(leg.instrument)));
+            checks.push(fact(RejectReason::Halted, !self.is_halted(leg.instrument)));
+            let collar =
+                order.package.order_type.limit().and_then(|limit| self.collar_figure(order, *leg, limit));
+            for (figure, unit) in [
+                (self.quantity_figure(*leg), CheckUnit::Quantity),
+                (Some(self.position_figure(order, *leg)), CheckUnit::Quantity),
+                (collar, CheckUnit::Price),
+                (self.value_figure(order, *leg), CheckUnit::Money),
+            ] {
+                checks.extend(figure.map(|figure| figure.review(Some(n), unit)));
+            }
+        }
+        checks
+    }
+
+    /// The buying-power check with its figures; `None` when it is switched off.
+    pub(crate) fn review_funds(&self, ix: OrderIx) -> Option<LimitCheck> {
+        let (value, limit, is_within) = match self.check_buying_power(&self.orders[ix.index()]) {
+            _ if self.config.risk.buying_power == BuyingPower::Off => return None,
+            Ok((value, limit)) => (value, limit, true),
+            Err(refusal) => (refusal.value, refusal.limit, false),
+        };
+        let figure = Figure::at_most(RejectReason::BuyingPower, value, limit);
+        Some(Figure { is_within, ..figure }.review(None, CheckUnit::Money))
     }
 
     /// Requirement after the order against the funds after it; both are returned.

@@ -3,7 +3,7 @@
 use crate::account::Account;
 use crate::book::Top;
 use crate::chain::Chains;
-use crate::config::RunConfig;
+use crate::config::{FillProfile, RunConfig};
 use crate::event::{Derived, Event, StopReason};
 use crate::exposure::Exposure;
 use crate::fees::FilledSoFar;
@@ -16,6 +16,7 @@ use crate::order::{Order, OrderState};
 use crate::record::SessionPhase;
 use crate::schedule::Schedule;
 use crate::venue::Venue;
+use crate::view::Watching;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What waits to be told to strategies, first in first out.
@@ -74,6 +75,10 @@ pub(crate) struct Core {
     pub(crate) input_floor: usize,
     /// No report is due before this: the receipt time of the input that reveals an arrival.
     pub(crate) schedule_floor: Nanos,
+    /// The fill profile is not the one the run began with.
+    pub(crate) is_profile_switched: bool,
+    /// An auditor's watch; never part of what is derived.
+    pub(crate) watching: Option<Box<Watching>>,
 }
 
 impl Core {
@@ -112,15 +117,26 @@ impl Core {
             journal_lag: 0,
             input_floor: 0,
             schedule_floor: Nanos(0),
+            is_profile_switched: false,
+            watching: None,
         }
     }
 
     /// Appends a derived event at the present event time and returns its seq.
     pub(crate) fn emit(&mut self, cause: Seq, event: Event) -> Seq {
+        if self.watching.is_some() {
+            self.observe();
+        }
         let seq = self.seq;
         self.seq += 1;
         self.derived.push(Derived { after: self.block_inputs, ts: self.now, cause, event });
         seq
+    }
+
+    /// A command switches how the venue fills.
+    pub(crate) fn switch_profile(&mut self, profile: FillProfile) {
+        self.config.profile = profile;
+        self.is_profile_switched = true;
     }
 
     pub(crate) fn state_last(&mut self, ix: InstrumentIx, price: Price, seq: Seq) {

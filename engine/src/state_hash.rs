@@ -44,6 +44,9 @@ pub(crate) fn state_hash<'a, S: Strategy + 'a>(
     put(&mut hasher, &core.filled_so_far);
     put(&mut hasher, &(&core.advice, &core.tracked_series, &core.submissions));
     put(&mut hasher, &(&core.settlement_values, &core.closing_prices, &core.settlements));
+    if core.is_profile_switched {
+        put(&mut hasher, &core.config.profile);
+    }
     let mut bytes = Vec::new();
     for (strategy, rng, standing) in strategies {
         bytes.clear();

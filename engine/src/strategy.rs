@@ -14,6 +14,7 @@ use crate::num::{Money, Nanos, Price, Qty};
 use crate::order::{Order, OrderState, Package};
 use crate::record::{Bar, SessionPhase, Statistic, Status, Trade};
 use crate::state::Core;
+use crate::view::Read;
 use onetape_pricing::bsm::{self, BsmInputs, IvInputs};
 use rand_chacha::ChaCha8Rng;
 
@@ -279,6 +280,14 @@ pub struct SeriesGreeks {
 }
 
 impl Ctx<'_> {
+    /// Tells an auditor's watch what the strategy looks at.
+    #[inline]
+    fn note_read(&self, read: Read) {
+        if self.core.watching.is_some() {
+            self.core.note_read(self.strategy, read);
+        }
+    }
+
     /// Event time.
     pub fn now(&self) -> Nanos {
         self.core.now
@@ -326,6 +335,7 @@ impl Ctx<'_> {
     /// Top of book and last trade.
     #[inline]
     pub fn top(&self, instrument: InstrumentIx) -> Option<&Top> {
+        self.note_read(Read::Book(instrument));
         self.core.tops.get(instrument.index())
     }
 
@@ -336,6 +346,7 @@ impl Ctx<'_> {
 
     /// The chain on an underlying.
     pub fn chain(&self, underlying: InstrumentIx) -> Option<&Chain> {
+        self.note_read(Read::Chain(underlying));
         self.core.chains.of(underlying)
     }
 
@@ -346,6 +357,12 @@ impl Ctx<'_> {
 
     /// Implied volatility and delta of a series at its midpoint, with the run's rate and no dividend.
     pub fn greeks(&self, instrument: InstrumentIx) -> Option<SeriesGreeks> {
+        let greeks = self.implied(instrument);
+        self.note_read(Read::Greeks(instrument, greeks));
+        greeks
+    }
+
+    fn implied(&self, instrument: InstrumentIx) -> Option<SeriesGreeks> {
         let terms = self.instrument(instrument)?.option.as_ref()?;
         let spot = self.price(terms.underlying)?.to_f64();
         let price = self.top(instrument)?.mid(self.core.now)?.to_f64();
@@ -386,16 +403,19 @@ impl Ctx<'_> {
 
     /// An account.
     pub fn account(&self, account: AccountIx) -> Option<&Account> {
+        self.note_read(Read::Account(account));
         self.core.accounts.get(account.index())
     }
 
     /// Signed quantity the first account holds.
     pub fn position(&self, instrument: InstrumentIx) -> Qty {
+        self.note_read(Read::Position(instrument));
         self.core.accounts.first().map_or(Qty::ZERO, |account| account.quantity(instrument))
     }
 
     /// An order of this run.
     pub fn order(&self, order: OrderIx) -> Option<&Order> {
+        self.note_read(Read::Order(order));
         self.core.orders.get(order.index())
     }
 

@@ -365,12 +365,6 @@ impl Core {
 
     fn execute(&mut self, held: &mut VenueOrder, found: Match, at: Nanos, cause: Seq) {
         let quantity = Qty(if held.is_buy() { found.quantity.0 } else { -found.quantity.0 });
-        if matches!(found.reason, FillReason::Taker | FillReason::Crossed) {
-            let top = &mut self.tops[held.instrument.index()];
-            let side = if held.is_buy() { &mut top.ask } else { &mut top.bid };
-            side.available = side.available - found.quantity;
-        }
-        held.remaining = held.remaining - quantity;
         let (bid, ask) = self.tops[held.instrument.index()].nbbo(self.now);
         let execution = Execution {
             order: held.order,
@@ -385,6 +379,12 @@ impl Core {
             reason: found.reason,
         };
         let seq = self.emit(cause, Event::Executed(execution));
+        if matches!(found.reason, FillReason::Taker | FillReason::Crossed) {
+            let top = &mut self.tops[held.instrument.index()];
+            let side = if held.is_buy() { &mut top.ask } else { &mut top.bid };
+            side.available = side.available - found.quantity;
+        }
+        held.remaining = held.remaining - quantity;
         self.report(at, seq, Report::Executed(execution));
     }
 

@@ -91,9 +91,7 @@ impl RunFlags {
             settings.strategy.name = name.clone();
         }
         for pair in &self.set {
-            let (key, value) = pair.split_once('=').ok_or_else(|| {
-                Failure::usage(format!("--set: '{pair}' is not KEY=VALUE, for example profit_target=0.25"))
-            })?;
+            let (key, value) = split_pair(pair)?;
             settings.strategy.params.insert(key.to_string(), ParamValue::Text(value.to_string()));
         }
         if let Some(path) = &self.script {
@@ -105,6 +103,13 @@ impl RunFlags {
         }
         Ok(())
     }
+}
+
+/// Key and value of a `--set`.
+pub(crate) fn split_pair(pair: &str) -> Result<(&str, &str), Failure> {
+    pair.split_once('=').ok_or_else(|| {
+        Failure::usage(format!("--set: '{pair}' is not KEY=VALUE, for example profit_target=0.25"))
+    })
 }
 
 /// The strategy that settings name, with its parameters, and how the journal records it.

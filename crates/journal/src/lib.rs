@@ -51,7 +51,7 @@ pub use reader::{JournalReader, VerifyReport, verify};
 pub use render::{Names, Rendered, kind_name, time_text};
 pub use repair::{RepairReport, repair, rewrite};
 pub use seal::{Seal, SealState, SealedFile, check_seal};
-pub use show::{Filter, ParsePointError, Point, Show};
+pub use show::{Filter, ParsePointError, Point, Show, time_of};
 pub use store::{Pair, SledStore, Store, Tree};
 pub use thread::{Commits, Issued, JournalThread, OnRelease, ThreadSummary};
 pub use writer::{HashOnly, JOURNAL_VERSION, JournalSummary, JournalWriter, RunHeader};

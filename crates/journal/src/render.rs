@@ -124,7 +124,10 @@ impl Names {
         match cold {
             Some(Cold::Start(config)) => self.put_value(config, fields),
             Some(Cold::Definition(def)) => self.put_value(def, fields),
-            Some(Cold::Command(command)) => self.put_event(command, fields),
+            Some(Cold::Command(command)) => {
+                fields.insert("command".to_string(), json!(command.name()));
+                self.put_event(command, fields);
+            }
             Some(measured) => self.put_event(measured, fields),
             None => put_body(record, fields),
         }

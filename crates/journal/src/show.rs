@@ -79,7 +79,7 @@ impl Filter {
 }
 
 /// Event time of an entry.
-pub(crate) fn time_of(entry: &Entry<'_>) -> u64 {
+pub fn time_of(entry: &Entry<'_>) -> u64 {
     match entry {
         Entry::Input(record, _) => record.ts,
         Entry::Derived(derived) => derived.ts.0,

@@ -84,8 +84,7 @@ impl Collector {
     pub fn observe(&mut self, block: &Block) {
         self.inputs += block.inputs.len() as u64;
         self.derived += block.derived.len() as u64;
-        for (n, derived) in block.derived.iter().enumerate() {
-            let seq = block.first_seq + u64::from(derived.after) + n as u64;
+        for (seq, derived) in block.derived() {
             self.last_ts = derived.ts;
             self.observe_event(seq, derived.ts, &derived.event);
         }

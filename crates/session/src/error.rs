@@ -70,6 +70,63 @@ pub enum RunError {
         /// Journal.
         path: String,
     },
+    /// The journal's events are not what its inputs derive.
+    #[error(
+        "{path}: at seq {seq} the inputs derive something else than the journal says, so nothing can be \
+         explained from them; `onetape audit verify --rederive` shows both"
+    )]
+    NotDerived {
+        /// Journal.
+        path: String,
+        /// First seq that differs.
+        seq: u64,
+    },
+    /// The journal's position events contradict its fills.
+    #[error("{path}: at seq {seq} the fills add up to something else than the journal's positions: {found}")]
+    Books {
+        /// Journal.
+        path: String,
+        /// Where.
+        seq: u64,
+        /// What the fills add up to.
+        found: String,
+    },
+    /// A fork that cannot be made.
+    #[error("{path}: cannot fork: {problem}")]
+    Fork {
+        /// Parent's journal.
+        path: String,
+        /// Why.
+        problem: String,
+    },
+    /// The log has no entry of this seq.
+    #[error("{path}: no seq {seq}: the log ends at seq {}", .end.saturating_sub(1))]
+    NoSuchSeq {
+        /// Journal.
+        path: String,
+        /// What was asked for.
+        seq: u64,
+        /// Seq after the last.
+        end: u64,
+    },
+    /// A time before the log begins.
+    #[error("{path}: the log begins after {time}")]
+    BeforeStart {
+        /// Journal.
+        path: String,
+        /// What was asked for.
+        time: String,
+    },
+    /// The run has no order of this number.
+    #[error("{path}: no order {order}: the run has {orders}, numbered from 0")]
+    NoSuchOrder {
+        /// Journal.
+        path: String,
+        /// What was asked for.
+        order: u32,
+        /// Orders there are.
+        orders: usize,
+    },
     /// A file of the run folder failed.
     #[error("{path}: {source}")]
     Io {

@@ -8,7 +8,7 @@ use onetape_engine::event::Derived;
 use onetape_engine::ids::Seq;
 use onetape_engine::input::Cold;
 use onetape_engine::record::Kind;
-use onetape_engine::{Kernel, Strategy};
+use onetape_engine::{Kernel, KernelError, Strategy};
 use onetape_strategies::Registry;
 
 /// The first derived event that differs.
@@ -133,9 +133,7 @@ impl Rederivation {
             } else {
                 None
             };
-            self.kernel
-                .apply(record, payload)
-                .map_err(|source| RunError::Input { path: self.path.clone(), source })?;
+            self.kernel.apply(record, payload).map_err(|source| self.refused(source))?;
         }
         self.result.inputs += block.inputs.len() as u64;
         let derived = self.kernel.take_derived(std::mem::take(&mut self.spare));
@@ -155,10 +153,37 @@ impl Rederivation {
             self.result.mismatches += 1;
             if self.result.first.is_none() {
                 let after = journaled.or(found).map_or(0, |event| event.after);
-                let seq = block.first_seq + u64::from(after) + n as u64;
+                let seq = block.derived_seq(n, after);
                 self.result.first =
                     Some(Mismatch { seq, journaled: journaled.cloned(), derived: found.cloned() });
             }
+        }
+    }
+
+    /// The loop, to read its state.
+    pub fn kernel(&self) -> &Kernel<Box<dyn Strategy>> {
+        &self.kernel
+    }
+
+    /// The loop, to watch it or to run a part of a block.
+    pub fn kernel_mut(&mut self) -> &mut Kernel<Box<dyn Strategy>> {
+        &mut self.kernel
+    }
+
+    /// What the loop refused, with the journal's name.
+    pub(crate) fn refused(&self, source: KernelError) -> RunError {
+        RunError::Input { path: self.path.clone(), source }
+    }
+
+    /// Fails when something so far was not derived as the journal says: what a re-run shows would then
+    /// not be what happened.
+    ///
+    /// # Errors
+    /// [`RunError::NotDerived`] with the first seq that differs.
+    pub fn demand_equal(&self) -> Result<(), RunError> {
+        match &self.result.first {
+            Some(first) => Err(RunError::NotDerived { path: self.path.clone(), seq: first.seq }),
+            None => Ok(()),
         }
     }
 

@@ -7,6 +7,7 @@
 use crate::collect::{Collector, FillBand, StoryLine};
 use crate::driver::{BlockSink, DriveError, Driver};
 use crate::error::RunError;
+use crate::fork::ForkOf;
 use crate::run_folder::{Finished, Outcome, RunFolder, run_id};
 use crate::settings::{JournalMode, Settings};
 use crate::sink::{Sink, SinkSummary};
@@ -105,6 +106,9 @@ pub struct RunSummary {
     pub wall_seconds: f64,
     pub journal_bytes: u64,
     pub run_dir: String,
+    /// Where a fork began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fork: Option<ForkOf>,
 }
 
 /// Runs a session through the loop into a run folder.
@@ -306,5 +310,6 @@ pub(crate) fn summarize<S: Strategy>(
         wall_seconds: 0.0,
         journal_bytes: stored.bytes,
         run_dir: String::new(),
+        fork: None,
     }
 }

@@ -9,6 +9,8 @@ use crate::error::RunError;
 use crate::replay::RunSummary;
 use crate::settings::{JournalMode, Settings};
 use onetape_engine::config::RunConfig;
+use onetape_engine::ids::Seq;
+use onetape_engine::input::Command;
 use onetape_engine::instrument::InstrumentDef;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -44,8 +46,17 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Run id of a replay: BLAKE3 of the resolved configuration and the journal mode.
 pub fn run_id(config: &RunConfig, mode: JournalMode) -> RunId {
+    hash_of(&(config, mode.name()))
+}
+
+/// Run id of a fork: the parent's id, the place and the commands decide it as well.
+pub(crate) fn fork_id(config: &RunConfig, parent: &str, seq: Seq, commands: &[Command]) -> RunId {
+    hash_of(&(config, JournalMode::Full.name(), "fork", parent, seq, commands))
+}
+
+fn hash_of<T: Serialize>(value: &T) -> RunId {
     let encoding = bincode::config::standard().with_fixed_int_encoding();
-    let bytes = bincode::serde::encode_to_vec((config, mode.name()), encoding)
+    let bytes = bincode::serde::encode_to_vec(value, encoding)
         .expect("a configuration is plain data and memory takes every byte");
     RunId(*blake3::hash(&bytes).as_bytes())
 }
@@ -171,8 +182,12 @@ impl RunFolder {
         collector: &Collector,
         instruments: &[InstrumentDef],
     ) -> Result<(), RunError> {
+        let fork = summary.fork.as_ref().map_or(String::new(), |of| {
+            let at = format!("# forked from run {} after seq {}", of.run, of.seq);
+            format!("{at}; what follows is that run's, at seq {} enter {:?}\n", of.first_seq, of.commands)
+        });
         let head = format!(
-            "# Resolved settings of run {}\n# session {} (content hash {})\n# strategy {} version {}, onetape {}\n",
+            "# Resolved settings of run {}\n# session {} (content hash {})\n# strategy {} version {}, onetape {}\n{fork}",
             summary.run_id,
             summary.session,
             summary.session_hash,

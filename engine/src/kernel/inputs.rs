@@ -189,6 +189,10 @@ impl<S: Strategy> Kernel<S> {
             Command::Pause { strategy } => self.set_paused(*strategy, true),
             Command::Resume { strategy } => self.set_paused(*strategy, false),
             Command::Set { strategy, key, value } => self.set_param(*strategy, key, value, seq),
+            Command::Fills { profile } => {
+                self.core.switch_profile(*profile);
+                String::new()
+            }
             Command::Cancel { order } => {
                 if order.index() < self.core.orders.len() {
                     self.core.request_cancel(*order, StateReason::Operator, seq);

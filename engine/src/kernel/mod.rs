@@ -27,6 +27,7 @@ use crate::record::{Kind, Record};
 use crate::state::Core;
 use crate::state_hash::state_hash;
 use crate::strategy::{Intent, Strategy};
+use crate::view::{View, Watch};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -100,15 +101,8 @@ impl<S: Strategy> Kernel<S> {
     /// [`KernelError`] when the input is impossible; nothing of it was applied.
     #[inline]
     pub fn apply(&mut self, record: &Record, cold: Option<&Cold>) -> Result<(), KernelError> {
-        let kind = self.check(record, cold)?;
+        let kind = self.run_before(record, cold)?;
         let ts = record.ts();
-        self.core.input_floor = self.core.derived.len();
-        if self.core.schedule.is_due_before(ts) {
-            self.run_due(Nanos(ts.0 - 1));
-        }
-        if let Some(first) = self.core.venue.next_arrival() {
-            self.prove_arrivals(kind, record, first);
-        }
         self.core.now = ts;
         self.last_ts = ts;
         let seq = self.core.seq;
@@ -121,6 +115,46 @@ impl<S: Strategy> Kernel<S> {
             self.emit_state_hash(seq);
         }
         Ok(())
+    }
+
+    /// Runs what precedes an input: due entries and arrivals that it proves.
+    #[inline]
+    fn run_before(&mut self, record: &Record, cold: Option<&Cold>) -> Result<Kind, KernelError> {
+        let kind = self.check(record, cold)?;
+        let ts = record.ts();
+        self.core.input_floor = self.core.derived.len();
+        if self.core.schedule.is_due_before(ts) {
+            self.run_due(Nanos(ts.0 - 1));
+        }
+        if let Some(first) = self.core.venue.next_arrival() {
+            self.prove_arrivals(kind, record, first);
+        }
+        Ok(kind)
+    }
+
+    /// The state when `record` was about to be appended. For auditors, at the end of what they run: the
+    /// kernel is not meant to go on.
+    ///
+    /// # Errors
+    /// [`KernelError`] when the input is impossible.
+    pub fn view_before(&mut self, record: &Record, cold: Option<&Cold>) -> Result<View, KernelError> {
+        self.run_before(record, cold)?;
+        Ok(self.core.view())
+    }
+
+    /// The present state.
+    pub fn view(&self) -> View {
+        self.core.view()
+    }
+
+    /// Sets what an auditor wants to see; replaces an earlier watch.
+    pub fn watch(&mut self, watch: Watch) {
+        self.core.set_watch(watch);
+    }
+
+    /// The views taken since the last call.
+    pub fn take_views(&mut self) -> Vec<View> {
+        self.core.take_views()
     }
 
     #[inline]

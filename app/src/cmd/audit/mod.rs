@@ -1,9 +1,12 @@
 //! `onetape audit`: one file per command.
 
+mod books;
 mod diff;
+mod explain;
 mod parity;
 mod repair;
 mod show;
+mod state;
 mod verify;
 
 use crate::Session;
@@ -18,10 +21,14 @@ pub(crate) enum AuditCommand {
     Verify(verify::VerifyArgs),
     /// Cut a damaged journal back to its intact blocks; what it cuts is kept beside it.
     Repair(repair::RepairArgs),
-    /// Compare two runs to their first divergent event.
+    /// Compare two runs: settings, first divergent event, and the result order by order.
     Diff(diff::DiffArgs),
     /// Run the inputs again and prove that they write the identical journal.
     Parity(parity::ParityArgs),
+    /// Tell why an order came about and what became of it.
+    Explain(explain::ExplainArgs),
+    /// Print positions, orders, cash and books as they were at a place of the log.
+    State(state::StateArgs),
     /// Print a run's log, filtered.
     Show(show::ShowArgs),
 }
@@ -32,6 +39,8 @@ pub(crate) fn run(command: &AuditCommand, session: &Session<'_>) -> Result<u8, F
         AuditCommand::Repair(args) => repair::run(args, session),
         AuditCommand::Diff(args) => diff::run(args, session),
         AuditCommand::Parity(args) => parity::run(args, session),
+        AuditCommand::Explain(args) => explain::run(args, session),
+        AuditCommand::State(args) => state::run(args, session),
         AuditCommand::Show(args) => show::run(args, session),
     }
 }

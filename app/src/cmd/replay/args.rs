@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  onetape replay\n  onetape replay --set profit_target=0.25\n  onetape replay --session sessions/goog --strategy short-strangle --cash 200000\n  onetape replay --session sessions/goog --fills lean --strategy script --script orders.toml"
+    after_help = "Examples:\n  onetape replay\n  onetape replay --set profit_target=0.25\n  onetape replay --session sessions/goog --strategy short-strangle --cash 200000\n  onetape replay --session sessions/goog --fills lean --strategy script --script orders.toml\n  onetape replay --fork 3f2a@250000 --set profit_target=0.25"
 )]
 pub(crate) struct ReplayArgs {
     /// Session folder [default: the demo session].
@@ -15,6 +15,12 @@ pub(crate) struct ReplayArgs {
     pub(crate) session: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) run: RunFlags,
+    /// Run a run's inputs again with a change (--set, --cancel, --fills) after an entry of its log.
+    #[arg(long, value_name = "RUN@SEQ")]
+    pub(crate) fork: Option<String>,
+    /// Order that a fork cancels, by its number, repeatable.
+    #[arg(long, value_name = "ORDER", requires = "fork")]
+    pub(crate) cancel: Vec<u32>,
     /// `full` keeps a self-contained journal, `off` only its hashes [default: full].
     #[arg(long, value_enum, env = "ONETAPE_JOURNAL")]
     pub(crate) journal: Option<Journal>,

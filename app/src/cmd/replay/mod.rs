@@ -1,6 +1,7 @@
 //! `onetape replay`.
 
 mod args;
+mod fork;
 
 pub(crate) use args::ReplayArgs;
 
@@ -16,23 +17,11 @@ use onetape_session::{Outcome, ReplayRequest, RunSummary, replay};
 use onetape_tape::session::SessionReader;
 
 pub(crate) fn run(args: &ReplayArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    let mut settings = args.run.resolve()?;
-    if let Some(path) = &args.session {
-        settings.run.session = path.clone();
-    }
-    settings.run.journal = args.journal.map_or(settings.run.journal, Into::into);
-    let out = args.run.out();
-    let reader = if settings.run.session.as_os_str().is_empty() {
-        demo::open()?
-    } else {
-        SessionReader::open(&settings.run.session)?
+    let (summary, settings) = match &args.fork {
+        Some(place) => fork::run(place, args, session)?,
+        None => replay_session(args, session)?,
     };
-    let (strategy, strategy_config) = prepare_strategy(&settings, session.registry)?;
-    let config = settings.to_config(&reader.manifest().content_hash.to_string(), strategy_config);
-    let mut line = ProgressLine::new(session.quiet || session.json);
-    let request = ReplayRequest { reader, settings: &settings, config, strategy, out: &out };
-    let summary = replay(request, &mut |at| line.update("replaying", at.inputs, at.total))?;
-    line.done();
+    let out = args.run.out();
     if session.json {
         report::json(&summary)?;
     } else {
@@ -53,26 +42,30 @@ pub(crate) fn run(args: &ReplayArgs, session: &Session<'_>) -> Result<u8, Failur
     }
 }
 
-/// Columns that a table or remark may take.
-const COLUMNS: usize = 100;
-
-/// A remark as lines that fit, continued under its own text.
-fn wrapped(text: &str) -> Vec<String> {
-    let mut lines = vec![String::from(" ")];
-    for word in text.split_whitespace() {
-        let width = lines.last().map_or(0, |line| line.chars().count());
-        if width + 1 + word.chars().count() > COLUMNS {
-            lines.push(" ".repeat(11));
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push(' ');
-            line.push_str(word);
-        }
+fn replay_session(args: &ReplayArgs, session: &Session<'_>) -> Result<(RunSummary, Settings), Failure> {
+    let mut settings = args.run.resolve()?;
+    if let Some(path) = &args.session {
+        settings.run.session = path.clone();
     }
-    lines
+    settings.run.journal = args.journal.map_or(settings.run.journal, Into::into);
+    let out = args.run.out();
+    let reader = if settings.run.session.as_os_str().is_empty() {
+        demo::open()?
+    } else {
+        SessionReader::open(&settings.run.session)?
+    };
+    let (strategy, strategy_config) = prepare_strategy(&settings, session.registry)?;
+    let config = settings.to_config(&reader.manifest().content_hash.to_string(), strategy_config);
+    let mut line = ProgressLine::new(session.quiet || session.json);
+    let request = ReplayRequest { reader, settings: &settings, config, strategy, out: &out };
+    let summary = replay(request, &mut |at| line.update("replaying", at.inputs, at.total))?;
+    line.done();
+    Ok((summary, settings))
 }
 
 const STORY_MAX: usize = 14;
+/// Remarks continue under their own text, past the time.
+const STORY_INDENT: &str = "           ";
 const POSITIONS_MAX: usize = 6;
 
 /// Prints a run for a person.
@@ -86,7 +79,7 @@ pub(crate) fn print(summary: &RunSummary, settings: &Settings) {
         times::utc(onetape_engine::Nanos(summary.last_ts)),
     ));
     for remark in summary.story.iter().take(STORY_MAX) {
-        wrapped(&remark.text).iter().for_each(|part| line(part));
+        report::wrapped(" ", STORY_INDENT, &remark.text).iter().for_each(|part| line(part));
     }
     if summary.story.len() > STORY_MAX {
         line(&format!(
@@ -214,18 +207,4 @@ fn percent(share: i64) -> String {
 
 fn short(hash: &str) -> &str {
     hash.get(..16).unwrap_or(hash)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn remarks_wrap_at_a_hundred_columns_and_lose_no_word() {
-        let text = "09:45:00 word ".repeat(20);
-        let lines = wrapped(&text);
-        assert!(lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= COLUMNS));
-        let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
-        assert_eq!(words, text.split_whitespace().collect::<Vec<_>>());
-    }
 }
