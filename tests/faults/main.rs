@@ -1,9 +1,15 @@
 //! Fault trials of any length: `cargo run --release -p onetape-tests --bin faults -- --trials 1000 --seed 7`.
 //!
-//! Prints what every kind of damage, power cut and failing operation led to, with the seeds
-//! of violations; exits 1 when there is one. The trials are those of the journal's own tests.
+//! Prints what every kind of damage, power cut, betrayed write and failing operation led to, with the
+//! seeds of violations; exits 1 when there is one, or when a branch that matters was never taken.
+//! Trials that need no other process are those of the journal's own tests.
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
+#[path = "../../crates/journal/tests/faults/disk.rs"]
+mod disk;
+mod files;
+mod medium;
+mod recording;
 #[path = "../../crates/journal/tests/faults/run.rs"]
 mod run;
 #[path = "../../crates/journal/tests/faults/sled_files.rs"]
@@ -11,8 +17,13 @@ mod sled_files;
 #[path = "../../crates/journal/tests/faults/trials.rs"]
 mod trials;
 
+use recording::{Recorder, WRITER_FLAG};
 use std::process::ExitCode;
+use std::time::Instant;
 use trials::{Counts, Damage};
+
+/// From so many trials on, every branch must have been taken.
+const ENOUGH: u64 = 100;
 
 /// Value of `--name`, a number.
 fn option(name: &str, default: u64) -> Result<u64, String> {
@@ -24,7 +35,34 @@ fn option(name: &str, default: u64) -> Result<u64, String> {
     }
 }
 
+/// What all trials of a run came to.
+struct Ledger {
+    is_enough: bool,
+    trials: u64,
+    violations: usize,
+    untried: usize,
+    started: Instant,
+}
+
+impl Ledger {
+    fn enter(&mut self, name: &str, counts: &Counts, branches: &[&'static str]) {
+        println!("{name}: {counts}   [{:.0} s]", self.started.elapsed().as_secs_f64());
+        self.trials += counts.trials;
+        self.violations += counts.violations.len();
+        let missing = if self.is_enough { counts.missing(branches) } else { Vec::new() };
+        for branch in &missing {
+            println!("    never reached: {branch}");
+        }
+        self.untried += missing.len();
+        self.started = Instant::now();
+    }
+}
+
 fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|flag| flag == WRITER_FLAG) {
+        return recording::writer(&args[1..]);
+    }
     let (trials, seed) = match (option("--trials", 300), option("--seed", 1)) {
         (Ok(trials), Ok(seed)) => (trials, seed),
         (Err(problem), _) | (_, Err(problem)) => {
@@ -33,18 +71,73 @@ fn main() -> ExitCode {
         }
     };
     println!("{trials} trials of each kind, seed {seed}");
-    let mut violations = 0;
-    let mut report = |name: String, counts: &Counts| {
-        println!("{name}: {counts}");
-        violations += counts.violations.len();
-    };
+    let mut ledger =
+        Ledger { is_enough: trials >= ENOUGH, trials: 0, violations: 0, untried: 0, started: Instant::now() };
+    finished_journals(&mut ledger, trials, seed);
+    simulated_disk(&mut ledger, trials, seed);
+    database_files(&mut ledger, trials, seed);
+    let Ledger { trials, violations, untried, .. } = ledger;
+    println!("{trials} trials, {violations} violations, {untried} branches never reached");
+    if violations + untried == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+fn finished_journals(ledger: &mut Ledger, trials: u64, seed: u64) {
     for kind in Damage::ALL {
-        report(format!("sealed {kind:?}"), &trials::finished(kind, true, trials, seed));
-        report(format!("unsealed {kind:?}"), &trials::finished(kind, false, trials, seed));
+        let sealed = trials::finished(kind, true, trials, seed);
+        ledger.enter(&format!("sealed {kind:?}"), &sealed, &["named", "named, every block intact"]);
+        let open = trials::finished(kind, false, trials, seed);
+        ledger.enter(&format!("unsealed {kind:?}"), &open, &["named", "harmless, every block intact"]);
     }
-    report("failing operations".to_string(), &trials::failing_operations(seed));
-    report("power cuts on the simulated disk".to_string(), &trials::simulated_power_cuts(2 * trials, seed));
-    report("power cuts on database files".to_string(), &sled_files::power_cuts(trials, seed));
-    println!("{violations} violations");
-    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+fn simulated_disk(ledger: &mut Ledger, trials: u64, seed: u64) {
+    let branches = [
+        "puts kept",
+        "puts dropped",
+        "puts torn",
+        "puts garbage",
+        "cuts during a slow sync",
+        "found as last committed",
+        "found with blocks that were not committed",
+    ];
+    ledger.enter("simulated disk, power cuts", &disk::power_cuts(2 * trials, seed), &branches);
+    let branches = ["writes lost", "writes misdirected", "named"];
+    ledger.enter("simulated disk, betrayed writes", &disk::betrayed_writes(trials, seed), &branches);
+    let branches = ["broken disks", "single errors", "full disks", "found as last committed"];
+    ledger.enter("simulated disk, every operation failing", &disk::failing_operations(seed), &branches);
+}
+
+fn database_files(ledger: &mut Ledger, trials: u64, seed: u64) {
+    let branches = ["found as last committed", "found with all of the cut commit"];
+    ledger.enter("files mixed from two commits", &sled_files::power_cuts(trials, seed), &branches);
+    let folder = tempfile::tempdir().unwrap();
+    let Some(recorder) = Recorder::build(folder.path()) else { return };
+    let branches = [
+        "writes kept",
+        "writes dropped",
+        "writes cut off",
+        "writes torn by sectors",
+        "sectors of garbage",
+        "names kept",
+        "names dropped",
+        "cuts while sealing",
+        "nothing was committed",
+        "found as last committed",
+        "found with all of the cut commit",
+        "found by repair",
+    ];
+    let cuts = files::power_cuts(&recorder, folder.path(), trials, seed);
+    ledger.enter("recorded files, power cuts", &cuts, &branches);
+    let branches = ["writes lost", "writes misdirected", "named", "harmless, every block intact"];
+    let betrayed = files::betrayed_writes(&recorder, folder.path(), trials, seed);
+    ledger.enter("recorded files, betrayed writes", &betrayed, &branches);
+    let branches = [
+        "stopped by a broken disk",
+        "stopped by one error",
+        "stopped by a full disk",
+        "writes under a failed sync",
+        "found as last committed",
+    ];
+    let refused = files::refusals(&recorder, folder.path(), seed);
+    ledger.enter("recorded files, every call refused", &refused, &branches);
 }

@@ -83,8 +83,7 @@ impl AnchorFile {
         file.write_all(&[0; 2 * SLOT]).map_err(|e| failed(path, "writing the anchor", &e))?;
         file.sync_all().map_err(|e| failed(path, "syncing the anchor", &e))?;
         if let Some(folder) = path.parent() {
-            let folder_file = File::open(folder).map_err(|e| failed(folder, "opening the folder", &e))?;
-            folder_file.sync_all().map_err(|e| failed(folder, "syncing the folder", &e))?;
+            crate::folder::sync(folder).map_err(|e| failed(folder, "syncing the folder", &e))?;
         }
         Ok(AnchorFile { file, path: path.to_path_buf() })
     }

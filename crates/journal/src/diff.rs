@@ -5,8 +5,9 @@
 //! and apart, so that of two runs with one parameter changed the first event which that
 //! change caused is named.
 
+use crate::blocks::Blocks;
 use crate::error::JournalError;
-use crate::reader::{Blocks, JournalReader};
+use crate::reader::JournalReader;
 use crate::render::{Names, Rendered};
 use crate::show::{Owned, entries_of};
 use onetape_engine::block::Block;

@@ -27,16 +27,19 @@
 #![deny(missing_docs)]
 
 mod anchor;
+mod blocks;
 mod chunk;
 mod copy;
 mod diff;
 mod error;
+mod folder;
 mod guard;
 mod memory;
 mod reader;
 mod render;
 mod repair;
 mod salvage;
+mod scan;
 mod seal;
 mod show;
 mod store;
@@ -44,10 +47,11 @@ mod thread;
 mod writer;
 
 pub use anchor::Anchor;
+pub use blocks::Blocks;
 pub use diff::{ConfigChange, Diff, Divergence, diff};
 pub use error::JournalError;
-pub use memory::{Fate, MemoryStore};
-pub use reader::{JournalReader, VerifyReport, verify};
+pub use memory::{Fate, Fault, MemoryStore};
+pub use reader::{JournalReader, VerifyReport, verify, verify_with};
 pub use render::{Names, Rendered, kind_name, time_text};
 pub use repair::{RepairReport, repair, rewrite};
 pub use seal::{Seal, SealState, SealedFile, check_seal};

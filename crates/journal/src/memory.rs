@@ -4,13 +4,14 @@
 //! while the writer owns another, and looks at what the medium holds after a fault.
 //!
 //! The model: a put is visible at once and durable after the next successful commit; at a
-//! power cut each put since then has its own [`Fate`]. An operation can be made to fail, and
-//! durable bytes can be damaged afterwards.
+//! power cut each put since then has its own [`Fate`]. One operation, or every one from it on,
+//! can be given a [`Fault`]; a commit can be held, as a slow sync holds it; and durable bytes
+//! can be damaged afterwards.
 
 use crate::error::JournalError;
 use crate::store::{Pair, Store, Tree, VALUE_MAX};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 type Place = (Tree, Vec<u8>);
 type Values = BTreeMap<Place, Vec<u8>>;
@@ -28,6 +29,21 @@ pub enum Fate {
     Garbage(u64),
 }
 
+/// What an operation of the disk does instead of its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It and every later operation fail.
+    Broken,
+    /// It fails; later ones succeed.
+    FailsOnce,
+    /// The disk is full: it and every later put fail, commits succeed.
+    Full,
+    /// A put is acknowledged and never reaches the medium.
+    Lost,
+    /// A put is acknowledged and lands in the place of another value, picked by this number.
+    Misdirected(u64),
+}
+
 #[derive(Debug, Default)]
 struct Disk {
     visible: Values,
@@ -35,29 +51,64 @@ struct Disk {
     /// Puts since the last commit, in order.
     pending: Vec<(Place, Vec<u8>)>,
     operations: u64,
-    fails_at: Option<u64>,
+    fault: Option<(u64, Fault)>,
+    commits: u64,
+    /// The commit that waits, and whether it does.
+    held: Option<(u64, bool)>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    disk: Mutex<Disk>,
+    gate: Condvar,
 }
 
 /// A store in memory, for tests.
 #[derive(Debug, Default, Clone)]
 pub struct MemoryStore {
-    disk: Arc<Mutex<Disk>>,
+    shared: Arc<Shared>,
 }
 
 impl MemoryStore {
     fn disk(&self) -> MutexGuard<'_, Disk> {
         // A panic of another test thread leaves plain data behind.
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the `n`-th operation (puts and commits, from 1) and every later one fail.
-    pub fn fail_at(&self, n: u64) {
-        self.disk().fails_at = Some(n);
+    /// Gives the `n`-th operation (puts and commits, from 1) a fault.
+    pub fn inject(&self, n: u64, fault: Fault) {
+        self.disk().fault = Some((n, fault));
+    }
+
+    /// Operations succeed again.
+    pub fn heal(&self) {
+        self.disk().fault = None;
     }
 
     /// Operations so far.
     pub fn operations(&self) -> u64 {
         self.disk().operations
+    }
+
+    /// Makes the `n`-th commit from here (from 1) wait until [`MemoryStore::release`]; until then nothing
+    /// of it is durable.
+    pub fn hold_commit(&self, n: u64) {
+        let mut disk = self.disk();
+        disk.held = Some((disk.commits + n, false));
+    }
+
+    /// Waits until the held commit is under way.
+    pub fn wait_until_held(&self) {
+        let mut disk = self.disk();
+        while matches!(disk.held, Some((_, false))) {
+            disk = self.shared.gate.wait(disk).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Lets the held commit go on.
+    pub fn release(&self) {
+        self.disk().held = None;
+        self.shared.gate.notify_all();
     }
 
     /// The medium as it is found after the power went: what was committed, and of the rest what
@@ -76,25 +127,30 @@ impl MemoryStore {
             values.insert(key.clone(), found);
         }
         let disk = Disk { visible: values.clone(), durable: values, ..Disk::default() };
-        MemoryStore { disk: Arc::new(Mutex::new(disk)) }
-    }
-
-    /// Changes stored values behind the journal's back: bit rot, lost and misdirected writes.
-    pub fn damage(&self, change: impl FnOnce(&mut BTreeMap<(Tree, Vec<u8>), Vec<u8>>)) {
-        let mut disk = self.disk();
-        change(&mut disk.visible);
-        disk.durable = disk.visible.clone();
+        MemoryStore { shared: Arc::new(Shared { disk: Mutex::new(disk), gate: Condvar::new() }) }
     }
 
     /// Counts an operation; an error when it is one that fails.
-    fn operate(&self, what: &'static str) -> Result<MutexGuard<'_, Disk>, JournalError> {
+    fn operate(
+        &self,
+        what: &'static str,
+        is_put: bool,
+    ) -> Result<(MutexGuard<'_, Disk>, Option<Fault>), JournalError> {
         let mut disk = self.disk();
         disk.operations += 1;
-        if disk.fails_at.is_some_and(|n| disk.operations >= n) {
-            let (path, problem) = ("simulated disk".to_string(), "the medium refuses".to_string());
-            return Err(JournalError::Failed { path, what, problem });
-        }
-        Ok(disk)
+        let n = disk.operations;
+        let fault = disk.fault.filter(|(at, fault)| match fault {
+            Fault::Broken => n >= *at,
+            Fault::Full => n >= *at && is_put,
+            Fault::FailsOnce | Fault::Lost | Fault::Misdirected(_) => n == *at,
+        });
+        let problem = match fault {
+            Some((_, Fault::Broken | Fault::FailsOnce)) => "the medium refuses",
+            Some((_, Fault::Full)) => "no space is left",
+            _ => return Ok((disk, fault.map(|(_, fault)| fault))),
+        };
+        let path = "simulated disk".to_string();
+        Err(JournalError::Failed { path, what, problem: problem.to_string() })
     }
 }
 
@@ -109,9 +165,19 @@ fn garbage(length: usize, mut seed: u64) -> Vec<u8> {
 impl Store for MemoryStore {
     fn put(&mut self, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         assert!(value.len() <= VALUE_MAX, "callers chunk values");
-        let mut disk = self.operate("writing")?;
-        disk.visible.insert((tree, key.to_vec()), value.to_vec());
-        disk.pending.push(((tree, key.to_vec()), value.to_vec()));
+        let (mut disk, fault) = self.operate("writing", true)?;
+        let place = (tree, key.to_vec());
+        disk.visible.insert(place.clone(), value.to_vec());
+        match fault {
+            Some(Fault::Lost) => {}
+            Some(Fault::Misdirected(pick)) => {
+                let places: Vec<&Place> =
+                    disk.durable.keys().chain(disk.pending.iter().map(|(place, _)| place)).collect();
+                let victim = places.get(pick as usize % places.len().max(1)).map(|place| (*place).clone());
+                disk.pending.extend(victim.map(|victim| (victim, value.to_vec())));
+            }
+            _ => disk.pending.push((place, value.to_vec())),
+        }
         Ok(())
     }
 
@@ -124,9 +190,15 @@ impl Store for MemoryStore {
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {
-        let mut disk = self.operate("flushing")?;
-        disk.durable = disk.visible.clone();
-        disk.pending.clear();
+        let (mut disk, _) = self.operate("flushing", false)?;
+        disk.commits += 1;
+        while matches!(disk.held, Some((n, _)) if n == disk.commits) {
+            disk.held = Some((disk.commits, true));
+            self.shared.gate.notify_all();
+            disk = self.shared.gate.wait(disk).unwrap_or_else(PoisonError::into_inner);
+        }
+        let written = std::mem::take(&mut disk.pending);
+        disk.durable.extend(written);
         Ok(())
     }
 
@@ -138,7 +210,7 @@ impl Store for MemoryStore {
         &'a self,
         tree: Tree,
         from: &[u8],
-    ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + 'a> {
+    ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + Send + 'a> {
         let disk = self.disk();
         let range = disk.visible.range((tree, from.to_vec())..).take_while(|((t, _), _)| *t == tree);
         let pairs: Vec<Pair> = range.map(|((_, key), value)| (key.clone(), value.clone())).collect();

@@ -5,13 +5,14 @@
 //! database rewrites parts of it, and a suspect journal is evidence.
 
 use crate::anchor::Anchor;
+use crate::blocks::{Blocks, Chain};
 use crate::copy::{DatabaseCopy, is_in_use};
 use crate::error::JournalError;
 use crate::seal::{Seal, SealState, check_seal};
-use crate::store::{Pair, SledStore, Store, Tree};
+use crate::store::{SledStore, Store, Tree};
 use crate::writer::{ANCHOR_FILE, DB_FOLDER, HEADER_KEY, JOURNAL_VERSION, RunHeader};
 use onetape_engine::block::Block;
-use onetape_tape::codec::{Decoder, HEADER_LEN, Hash, Header};
+use onetape_tape::codec::Hash;
 use serde::Serialize;
 use std::path::Path;
 
@@ -58,8 +59,16 @@ impl std::fmt::Debug for JournalReader {
 /// # Errors
 /// Missing, in use, or of another version; damage is a report, not an error.
 pub fn verify(dir: &Path) -> Result<VerifyReport, JournalError> {
+    verify_with(dir, |_| {})
+}
+
+/// As [`verify`]; `visit` sees every block that fits, in order.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with(dir: &Path, visit: impl FnMut(&Block)) -> Result<VerifyReport, JournalError> {
     let problem = match JournalReader::open(dir) {
-        Ok(reader) => return Ok(reader.verify()),
+        Ok(reader) => return Ok(reader.verify_with(visit)),
         Err(JournalError::Unreadable { problem, .. }) => problem,
         Err(error @ JournalError::Failed { .. }) => error.to_string(),
         Err(error) => return Err(error),
@@ -158,17 +167,7 @@ impl JournalReader {
 
     /// The blocks in order, each checked against its hash and the chain; ends at the first error.
     pub fn blocks(&self) -> Blocks<'_> {
-        Blocks {
-            pairs: self.store.iterate(Tree::Blocks, &[]),
-            decoder: Decoder::new(),
-            path: &self.path,
-            run_id: &self.header.run_id,
-            next_seq: 0,
-            head: Hash::ZERO,
-            frame: Vec::new(),
-            derived: blake3::Hasher::new(),
-            is_done: false,
-        }
+        Blocks::of(&*self.store, &self.path, &self.header.run_id)
     }
 
     /// Checks seal, chain, counts, hashes and the anchor.
@@ -176,30 +175,28 @@ impl JournalReader {
     /// Of a journal that was never closed, blocks beyond the anchor count when they fit; what
     /// is damaged there was never promised to anyone.
     pub fn verify(&self) -> VerifyReport {
-        let (mut events, mut count) = (0, 0);
-        let mut blocks = self.blocks();
-        let mut failure = None;
-        let mut at_anchor = None;
-        let mut block = Block::default();
-        loop {
-            if self.anchor.is_some_and(|anchor| anchor.seq == blocks.next_seq) {
-                at_anchor = Some(blocks.head);
+        self.verify_with(|_| {})
+    }
+
+    /// As [`JournalReader::verify`]; `visit` sees every block that fits, in order. Hashing and decoding run on
+    /// other threads meanwhile.
+    pub fn verify_with(&self, mut visit: impl FnMut(&Block)) -> VerifyReport {
+        let mut count = 0;
+        let mut chain = Chain::new(&self.path, &self.header.run_id);
+        let is_at_anchor = |chain: &Chain<'_>| self.anchor.is_some_and(|anchor| anchor.seq == chain.next_seq);
+        let mut at_anchor = is_at_anchor(&chain).then_some(chain.head);
+        let failure = crate::scan::scan(&*self.store, &self.path, &mut chain, |chain, block| {
+            count += 1;
+            if is_at_anchor(chain) {
+                at_anchor = Some(chain.head);
             }
-            match blocks.next_block(&mut block) {
-                Ok(true) => {
-                    events += block.len() as u64;
-                    count += 1;
-                }
-                Ok(false) => break,
-                Err(error) => {
-                    failure = Some((blocks.next_seq, error.to_string()));
-                    break;
-                }
-            }
-        }
-        let end = End { next_seq: blocks.next_seq, head: blocks.head, at_anchor };
-        let derived_hash = Hash(*blocks.derived.finalize().as_bytes());
+            visit(block);
+        });
+        let failure = failure.map(|error| (chain.next_seq, error.to_string()));
+        let end = End { next_seq: chain.next_seq, head: chain.head, at_anchor };
+        let derived_hash = chain.derived_hash();
         let (failure, note) = self.judge(failure, &end, derived_hash);
+        let events = end.next_seq;
         let fits = format!("{count} blocks, {events} events: chain, counts and anchor fit{note}");
         VerifyReport {
             ok: failure.is_none(),
@@ -208,7 +205,7 @@ impl JournalReader {
             blocks: count,
             first_bad_seq: failure.as_ref().map(|(seq, _)| *seq),
             message: failure.map_or(fits, |(_, problem)| problem),
-            head: blocks.head.to_string(),
+            head: end.head.to_string(),
             derived_hash: derived_hash.to_string(),
         }
     }
@@ -276,123 +273,6 @@ fn seal_problem(path: &str, seal: &Seal, end: &End, derived_hash: Hash) -> Optio
         && seal.inputs + seal.derived == end.next_seq;
     let problem = format!("the SEAL names head {}, the blocks end in {}", seal.head, end.head);
     (!is_same).then(|| (end.next_seq, format!("{path}: {problem}")))
-}
-
-/// Iterates over a journal's blocks.
-pub struct Blocks<'a> {
-    pairs: Box<dyn Iterator<Item = Result<Pair, JournalError>> + 'a>,
-    decoder: Decoder,
-    path: &'a str,
-    run_id: &'a str,
-    next_seq: u64,
-    head: Hash,
-    frame: Vec<u8>,
-    derived: blake3::Hasher,
-    is_done: bool,
-}
-
-impl std::fmt::Debug for Blocks<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Blocks").field("path", &self.path).field("next_seq", &self.next_seq).finish()
-    }
-}
-
-impl Blocks<'_> {
-    /// Hash of the last block read, zero before the first.
-    pub fn head(&self) -> Hash {
-        self.head
-    }
-
-    /// Seq after the last block read.
-    pub fn next_seq(&self) -> u64 {
-        self.next_seq
-    }
-
-    /// Reads the next block; `false` at the end.
-    ///
-    /// # Errors
-    /// A damaged, missing, foreign or misplaced block; nothing is read after one.
-    pub fn next_block(&mut self, block: &mut Block) -> Result<bool, JournalError> {
-        if self.is_done {
-            return Ok(false);
-        }
-        let read =
-            self.read_frame().and_then(|is_there| if is_there { self.check(block) } else { Ok(false) });
-        self.is_done = !matches!(read, Ok(true));
-        read
-    }
-
-    fn chain_error(&self, problem: String) -> JournalError {
-        JournalError::Chain { path: self.path.to_string(), seq: self.next_seq, problem }
-    }
-
-    /// Collects the parts of the next frame.
-    fn read_frame(&mut self) -> Result<bool, JournalError> {
-        self.frame.clear();
-        let mut part = 0;
-        loop {
-            let Some(pair) = self.pairs.next() else {
-                return if part == 0 {
-                    Ok(false)
-                } else {
-                    Err(self.chain_error("the block's last parts are missing".to_string()))
-                };
-            };
-            let (key, value) = pair?;
-            if key != crate::writer::block_key(self.next_seq, part) {
-                return Err(
-                    self.chain_error("the next block, or a part of it, is missing or misplaced".to_string())
-                );
-            }
-            let Some(content) = crate::chunk::content(&value, self.next_seq, part) else {
-                return Err(self.chain_error(format!("part {part} of the block is damaged")));
-            };
-            self.frame.extend_from_slice(content);
-            part += 1;
-            if self.frame.len() >= HEADER_LEN {
-                let header = Header::from_bytes(&self.frame).map_err(|source| self.block_error(source))?;
-                if self.frame.len() >= header.frame_len() {
-                    return Ok(true);
-                }
-            }
-        }
-    }
-
-    fn block_error(&self, source: onetape_tape::codec::CodecError) -> JournalError {
-        JournalError::Block { path: self.path.to_string(), seq: self.next_seq, source }
-    }
-
-    fn check(&mut self, block: &mut Block) -> Result<bool, JournalError> {
-        let (header, hash) = match self.decoder.decode(&self.frame, block) {
-            Ok(decoded) => decoded,
-            Err(source) => return Err(self.block_error(source)),
-        };
-        if header.previous != self.head {
-            return Err(self.chain_error(
-                "the block does not follow the one before it: the chain is broken".to_string(),
-            ));
-        }
-        if header.id.to_string() != self.run_id || header.first_seq != self.next_seq {
-            return Err(self.chain_error("the block belongs to another journal or place".to_string()));
-        }
-        let derived_at = HEADER_LEN + header.inputs_len as usize + header.cold_len as usize;
-        self.derived.update(&self.frame[derived_at..derived_at + header.derived_len as usize]);
-        self.head = hash;
-        self.next_seq += header.len();
-        Ok(true)
-    }
-}
-
-impl Iterator for Blocks<'_> {
-    type Item = Result<Block, JournalError>;
-    fn next(&mut self) -> Option<Result<Block, JournalError>> {
-        let mut block = Block::default();
-        match self.next_block(&mut block) {
-            Ok(true) => Some(Ok(block)),
-            Ok(false) => None,
-            Err(error) => Some(Err(error)),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -161,9 +161,8 @@ fn swap(dir: &Path, target: &Path) -> Result<PathBuf, JournalError> {
     let kept_at = kept_at.expect("some number is free");
     fs::rename(dir, &kept_at).map_err(failed(dir, "setting the damaged journal aside"))?;
     fs::rename(target, dir).map_err(failed(target, "putting the repaired journal in place"))?;
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let synced = File::open(parent).and_then(|folder| folder.sync_all());
-    synced.map_err(failed(parent, "syncing the folder"))?;
+    let parent = crate::folder::parent(dir);
+    crate::folder::sync(parent).map_err(failed(parent, "syncing the folder"))?;
     Ok(kept_at)
 }
 

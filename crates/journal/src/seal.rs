@@ -137,10 +137,8 @@ pub(crate) fn write(dir: &Path, summary: &JournalSummary) -> Result<(), JournalE
     }
     .checked();
     assert!(Seal::from_bytes(&seal.to_bytes()).is_some(), "what is written reads back");
-    let sync_folder = |folder: &Path| {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(failed(folder, "syncing the folder"))
-    };
+    let sync_folder =
+        |folder: &Path| crate::folder::sync(folder).map_err(failed(folder, "syncing the folder"));
     sync_folder(&dir.join(DB_FOLDER))?;
     let (partial, path) = (dir.join(PARTIAL_FILE), dir.join(SEAL_FILE));
     let mut file = File::create(&partial).map_err(failed(&partial, "creating the seal"))?;

@@ -1,7 +1,8 @@
 //! Walking a journal entry by entry, filtered.
 
+use crate::blocks::Blocks;
 use crate::error::JournalError;
-use crate::reader::{Blocks, JournalReader};
+use crate::reader::JournalReader;
 use crate::render::{Names, Rendered, kind_name};
 use onetape_engine::block::{Block, Entry};
 use onetape_engine::event::Derived;

@@ -42,7 +42,7 @@ impl Tree {
 pub type Pair = (Vec<u8>, Vec<u8>);
 
 /// A store of values in key order.
-pub trait Store: Send {
+pub trait Store: Send + Sync {
     /// Puts a value; it is durable after the next [`Store::commit`].
     ///
     /// # Errors
@@ -68,7 +68,7 @@ pub trait Store: Send {
         &'a self,
         tree: Tree,
         from: &[u8],
-    ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + 'a>;
+    ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + Send + 'a>;
     /// Bytes on the medium.
     fn bytes(&self) -> u64;
 }
@@ -194,7 +194,7 @@ impl Store for SledStore {
         &'a self,
         tree: Tree,
         from: &[u8],
-    ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + 'a> {
+    ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + Send + 'a> {
         let mut pairs = self.tree(tree).range(from.to_vec()..);
         let mut is_done = false;
         Box::new(std::iter::from_fn(move || {

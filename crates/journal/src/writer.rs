@@ -126,9 +126,12 @@ impl JournalWriter {
             what: "creating the journal",
             problem,
         };
-        std::fs::create_dir_all(dir).map_err(|e| failed(e.to_string()))?;
+        crate::folder::create(dir).map_err(|e| failed(e.to_string()))?;
         let anchor = AnchorFile::create(&dir.join(ANCHOR_FILE))?;
         let store = SledStore::open(&dir.join(DB_FOLDER))?;
+        // sled syncs neither its configuration nor any name; without them its log is lost.
+        crate::folder::sync_below(&dir.join(DB_FOLDER)).map_err(|e| failed(e.to_string()))?;
+        crate::folder::sync(dir).map_err(|e| failed(e.to_string()))?;
         let writer = JournalWriter::over(Box::new(store), Some(anchor), run_id)?;
         Ok(JournalWriter { dir: Some(dir.to_path_buf()), ..writer })
     }

@@ -6,8 +6,8 @@ use crate::failure::{CHECK, Failure};
 use crate::report::{self, count};
 use clap::Args;
 use onetape_engine::block::{Block, Entry};
-use onetape_journal::{JournalReader, Names};
-use onetape_session::{Rederivation, Rederived};
+use onetape_journal::Names;
+use onetape_session::{Rederivation, Rederived, RunError};
 use serde::Serialize;
 use std::path::Path;
 
@@ -43,7 +43,19 @@ struct Verified {
 }
 
 fn verify(run: &Path, rederive: bool, expect: Option<&str>, session: &Session<'_>) -> Result<u8, Failure> {
-    let report = onetape_journal::verify(&run.join("journal"))?;
+    let journal = run.join("journal");
+    let mut again = Again {
+        session,
+        path: journal.display().to_string(),
+        names: Names::default(),
+        rederivation: None,
+        failure: None,
+    };
+    let report = onetape_journal::verify_with(&journal, |block| {
+        if rederive {
+            again.visit(block);
+        }
+    })?;
     let mut result = Verified {
         ok: report.ok,
         run: run.display().to_string(),
@@ -61,8 +73,7 @@ fn verify(run: &Path, rederive: bool, expect: Option<&str>, session: &Session<'_
         result.message = format!("the head is {}, expected was {expected}", result.head);
     }
     if rederive && report.ok {
-        let reader = JournalReader::open(&run.join("journal"))?;
-        let (rederived, names) = rederive_all(&reader, session)?;
+        let (rederived, names) = again.result()?;
         result.rederived = true;
         result.derived_mismatches = rederived.mismatches;
         if let Some(first) = &rederived.first {
@@ -94,19 +105,32 @@ fn verify(run: &Path, rederive: bool, expect: Option<&str>, session: &Session<'_
     Ok(if result.ok { 0 } else { CHECK })
 }
 
-fn rederive_all(reader: &JournalReader, session: &Session<'_>) -> Result<(Rederived, Names), Failure> {
-    let mut blocks = reader.blocks();
-    let mut block = Block::default();
-    let mut names = Names::default();
-    if !blocks.next_block(&mut block)? {
-        return Ok((Rederived::default(), names));
-    }
-    let mut rederivation = Rederivation::begin(&block, session.registry, reader.path())?;
-    loop {
-        block.entries().for_each(|(_, entry)| names.learn(&entry));
-        rederivation.block(&block)?;
-        if !blocks.next_block(&mut block)? {
-            return Ok((rederivation.result().clone(), names));
+/// The log as the loop sees it again, beside the one that is verified.
+struct Again<'a> {
+    session: &'a Session<'a>,
+    path: String,
+    names: Names,
+    rederivation: Option<Rederivation>,
+    failure: Option<RunError>,
+}
+
+impl Again<'_> {
+    fn visit(&mut self, block: &Block) {
+        if self.failure.is_none() {
+            self.failure = self.block(block).err();
         }
+    }
+
+    fn block(&mut self, block: &Block) -> Result<(), RunError> {
+        block.entries().for_each(|(_, entry)| self.names.learn(&entry));
+        if self.rederivation.is_none() {
+            self.rederivation = Some(Rederivation::begin(block, self.session.registry, &self.path)?);
+        }
+        self.rederivation.as_mut().map_or(Ok(()), |rederivation| rederivation.block(block))
+    }
+
+    fn result(self) -> Result<(Rederived, Names), RunError> {
+        let result = self.rederivation.map(|rederivation| rederivation.result().clone());
+        self.failure.map_or(Ok((result.unwrap_or_default(), self.names)), Err)
     }
 }

@@ -3,6 +3,7 @@
 //! The counts here keep the test run short; the same trials run at any length as a program.
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
+mod disk;
 mod run;
 mod sled_files;
 mod trials;
@@ -32,12 +33,23 @@ fn damage_without_a_seal_is_named_or_harmless() {
 
 #[test]
 fn nothing_committed_is_lost_on_the_simulated_disk() {
-    report("simulated power cuts", &trials::simulated_power_cuts(200, SEED));
+    let counts = disk::power_cuts(200, SEED);
+    report("simulated power cuts", &counts);
+    assert_eq!(counts.missing(&["cuts during a slow sync", "puts torn", "puts garbage"]), [""; 0]);
+}
+
+#[test]
+fn a_write_that_is_not_where_it_should_be_is_named() {
+    let counts = disk::betrayed_writes(200, SEED);
+    report("lost and misdirected writes", &counts);
+    assert_eq!(counts.missing(&["writes lost", "writes misdirected", "named"]), [""; 0]);
 }
 
 #[test]
 fn a_failing_operation_stops_the_writer_for_good() {
-    report("failing operations", &trials::failing_operations(SEED));
+    let counts = disk::failing_operations(SEED);
+    report("failing operations", &counts);
+    assert_eq!(counts.missing(&["broken disks", "single errors", "full disks"]), [""; 0]);
 }
 
 #[test]

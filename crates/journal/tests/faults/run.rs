@@ -25,6 +25,11 @@ impl Rng {
     }
 }
 
+/// The seed of one trial of many.
+pub fn seed_of(seed: u64, trial: u64) -> u64 {
+    seed.wrapping_add(trial).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1
+}
+
 /// `count` blocks; some exceed one value and are stored in parts.
 pub fn blocks(rng: &mut Rng, count: usize) -> Vec<Block> {
     let (mut blocks, mut first_seq) = (Vec::new(), 0);

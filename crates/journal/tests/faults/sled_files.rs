@@ -6,7 +6,7 @@
 //! unsynced sectors. The anchor is the old one, or a torn or whole new one once the database
 //! is complete.
 
-use crate::run::{Rng, blocks};
+use crate::run::{Rng, blocks, seed_of};
 use crate::trials::Counts;
 use onetape_engine::block::Block;
 use onetape_journal::{JournalReader, JournalWriter, repair, verify};
@@ -78,7 +78,7 @@ pub fn power_cuts(trials: u64, seed: u64) -> Counts {
     let folder = tempfile::tempdir().unwrap();
     let mut recorded = None;
     for trial in 0..trials {
-        let seed = seed.wrapping_add(trial).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let seed = seed_of(seed, trial);
         let mut rng = Rng(seed);
         if trial % 25 == 0 {
             let dir = folder.path().join("run");
@@ -95,10 +95,7 @@ pub fn power_cuts(trials: u64, seed: u64) -> Counts {
         for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
             let (before, after) = (old.get(name), new.get(name));
             let bytes = match (before, after) {
-                (Some(before), Some(after)) if name == "/anchor" && !is_complete => {
-                    let _ = after;
-                    before.clone()
-                }
+                (Some(before), Some(_)) if name == "/anchor" && !is_complete => before.clone(),
                 (_, Some(after)) if is_complete && name != "/anchor" => after.clone(),
                 (Some(before), Some(after)) => mix(before, after, &mut rng),
                 (None, Some(after)) if rng.chance(50) => after.clone(),
@@ -108,32 +105,36 @@ pub fn power_cuts(trials: u64, seed: u64) -> Counts {
             fs::write(dir.join(name.trim_start_matches('/')), bytes).unwrap();
         }
         counts.trials += 1;
-        judge(&dir, run, (*old_seq, *new_seq), &mut counts, seed);
+        judge(&dir, &run.written, (*old_seq, *new_seq), &mut counts, seed);
         fs::remove_dir_all(&dir).unwrap();
         fs::remove_dir_all(folder.path().join("cut.damaged")).ok();
     }
     counts
 }
 
-fn judge(dir: &Path, run: &Recorded, (old_seq, new_seq): (u64, u64), counts: &mut Counts, seed: u64) {
+/// What was committed is there, perhaps through a repair, and what is there was written.
+///
+/// `committed` and `upto` are the seqs that were committed, and that the cut commit would have added.
+pub fn judge(dir: &Path, written: &[Block], (committed, upto): (u64, u64), counts: &mut Counts, seed: u64) {
     let report = verify(dir);
-    let is_ok = matches!(&report, Ok(report) if report.ok && report.events >= old_seq);
-    if is_ok {
-        let events = report.map_or(0, |report| report.events);
+    let events = report.as_ref().map_or(0, |report| report.events);
+    if matches!(&report, Ok(report) if report.ok) && events >= committed {
         counts.tally(match events {
-            _ if events == old_seq => "found as last committed",
-            _ if events >= new_seq => "found with all of the cut commit",
+            _ if events == committed => "found as last committed",
+            _ if events >= upto => "found with all of the cut commit",
             _ => "found with part of the cut commit",
         });
+    } else if committed == 0 {
+        counts.tally("nothing was committed");
     } else {
         // The database did not survive its own unsynced writes; its blocks must.
         let repaired = repair(dir);
-        let is_saved = matches!(&repaired, Ok(repaired) if repaired.events >= old_seq);
+        let is_saved = matches!(&repaired, Ok(repaired) if repaired.events >= committed);
         counts.tally(if is_saved { "found by repair" } else { "LOST" });
-        counts.check(is_saved, seed, || format!("{old_seq} committed: {report:?} then {repaired:?}"));
+        counts.check(is_saved, seed, || format!("{committed} committed: {report:?} then {repaired:?}"));
     }
     let Ok(reader) = JournalReader::open(dir) else { return };
-    let mut written = run.written.iter();
+    let mut written = written.iter();
     for block in reader.blocks().map_while(Result::ok) {
         counts.check(written.next() == Some(&block), seed, || "a block was never written".to_string());
     }

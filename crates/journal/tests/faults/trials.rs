@@ -1,10 +1,7 @@
-//! The trials. Each returns counts; a violation is counted with the seed that shows it.
+//! Damage to finished journals. Trials return counts; a violation is counted with the seed that shows it.
 
-use crate::run::{Rng, blocks};
-use onetape_engine::block::Block;
-use onetape_journal::{
-    Anchor, Fate, JournalError, JournalReader, JournalWriter, MemoryStore, repair, verify,
-};
+use crate::run::{Rng, blocks, seed_of};
+use onetape_journal::{JournalError, JournalWriter, repair, verify};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,6 +23,11 @@ impl Counts {
         if !holds {
             self.violations.push(format!("seed {seed}: {}", what()));
         }
+    }
+
+    /// Outcomes of `expected` that no trial had: what they stand for was not tried.
+    pub fn missing(&self, expected: &[&'static str]) -> Vec<&'static str> {
+        expected.iter().copied().filter(|name| !self.outcomes.contains_key(name)).collect()
     }
 }
 
@@ -146,7 +148,7 @@ pub fn finished(kind: Damage, sealed: bool, trials: u64, seed: u64) -> Counts {
     let report = verify(&control).unwrap();
     counts.check(report.ok && report.head == head, seed, || format!("undamaged: {}", report.message));
     for trial in 0..trials {
-        let seed = seed.wrapping_add(trial).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let seed = seed_of(seed, trial);
         let dir = folder.path().join(format!("trial-{trial}"));
         copy(&original, &dir);
         if !sealed {
@@ -190,108 +192,4 @@ fn try_repair(dir: &Path, head: &str, counts: &mut Counts, seed: u64) {
         Err(JournalError::Unreadable { .. }) => counts.tally("beyond repair"),
         Err(error) => counts.check(false, seed, || format!("repair: {error}")),
     }
-}
-
-/// The written blocks up to `seq`, or a description of the first difference.
-fn is_prefix(reader: &JournalReader, written: &[Block], committed: u64) -> Result<u64, String> {
-    let mut blocks = reader.blocks();
-    let mut read = Block::default();
-    for block in written {
-        match blocks.next_block(&mut read) {
-            Ok(true) if read == *block => {}
-            Ok(true) => return Err(format!("block {} was replaced", block.first_seq)),
-            Ok(false) | Err(_) => break,
-        }
-    }
-    if blocks.next_seq() < committed {
-        return Err(format!("{committed} events were committed, {} are there", blocks.next_seq()));
-    }
-    Ok(blocks.next_seq())
-}
-
-/// Power cuts on the simulated disk: what was committed is there, what is there was written.
-pub fn simulated_power_cuts(trials: u64, seed: u64) -> Counts {
-    let mut counts = Counts::default();
-    for trial in 0..trials {
-        let seed = seed.wrapping_add(trial).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let mut rng = Rng(seed);
-        let count = 1 + rng.below(6);
-        let written = blocks(&mut rng, count);
-        let disk = MemoryStore::default();
-        let mut writer = JournalWriter::over_store(Box::new(disk.clone()), [7; 32]).unwrap();
-        writer.commit().unwrap();
-        let mut anchor = Anchor { count: 1, seq: 0, hash: writer.head() };
-        let stop = rng.below(written.len() + 1);
-        for block in &written[..stop] {
-            writer.append(block).unwrap();
-            if rng.chance(40) {
-                writer.commit().unwrap();
-                let seq = block.first_seq + block.len() as u64;
-                anchor = Anchor { count: anchor.count + 1, seq, hash: writer.head() };
-            }
-        }
-        let mut fates = [0u32; 4];
-        let found = disk.after_power_cut(|value| {
-            let fate = rng.below(4);
-            fates[fate] += 1;
-            match fate {
-                0 => Fate::Kept,
-                1 => Fate::Dropped,
-                2 => Fate::Torn(rng.below(value.len())),
-                _ => Fate::Garbage(rng.next()),
-            }
-        });
-        counts.trials += 1;
-        for (name, count) in ["puts kept", "puts dropped", "puts torn", "puts garbage"].into_iter().zip(fates)
-        {
-            *counts.outcomes.entry(name).or_default() += u64::from(count);
-        }
-        let reader = JournalReader::over(Box::new(found), Some(anchor), "disk".to_string()).unwrap();
-        let prefix = is_prefix(&reader, &written, anchor.seq);
-        counts.check(prefix.is_ok(), seed, || prefix.clone().unwrap_err());
-        let report = reader.verify();
-        counts.check(report.ok, seed, || report.message.clone());
-    }
-    counts
-}
-
-/// An error at every operation of a short run: the writer stops for good, the anchor holds.
-pub fn failing_operations(seed: u64) -> Counts {
-    let mut counts = Counts::default();
-    let written = blocks(&mut Rng(seed), 8);
-    for n in 2.. {
-        let disk = MemoryStore::default();
-        let mut writer = JournalWriter::over_store(Box::new(disk.clone()), [7; 32]).unwrap();
-        disk.fail_at(n);
-        let (mut anchor, mut failure) = (None, None);
-        for block in &written {
-            match writer.append(block).and_then(|()| writer.commit()) {
-                Ok(()) => {
-                    let seq = block.first_seq + block.len() as u64;
-                    anchor = Some(Anchor { count: 1, seq, hash: writer.head() });
-                }
-                Err(error) => failure = failure.or(Some(error)),
-            }
-        }
-        if failure.is_none() {
-            return counts;
-        }
-        counts.trials += 1;
-        let first = failure.map(|error| error.to_string());
-        let again = writer.commit().err().map(|error| error.to_string());
-        counts.check(again == first, n, || format!("not latched: {again:?} after {first:?}"));
-        // The medium serves again, the writer does not.
-        disk.fail_at(u64::MAX);
-        counts.check(writer.append(&written[0]).is_err(), n, || "the failure was forgotten".to_string());
-        if let Some(anchor) = anchor {
-            let found = disk.after_power_cut(|_| Fate::Dropped);
-            let reader = JournalReader::over(Box::new(found), Some(anchor), "disk".to_string()).unwrap();
-            let prefix = is_prefix(&reader, &written, anchor.seq);
-            counts.check(prefix.is_ok(), n, || prefix.clone().unwrap_err());
-            counts.tally("stopped after commits");
-        } else {
-            counts.tally("stopped before any commit");
-        }
-    }
-    counts
 }
