@@ -3,6 +3,7 @@
 use crate::cmd::audit::AuditCommand;
 use crate::cmd::bench::BenchCommand;
 use crate::cmd::data::DataCommand;
+use crate::cmd::doctor::DoctorArgs;
 use crate::cmd::new::NewArgs;
 use crate::cmd::paper::PaperArgs;
 use crate::cmd::replay::ReplayArgs;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     /// Measure this machine against the engine's budgets.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Examine this machine: disk, clock, memory, settings, and a journal on them.
+    Doctor(DoctorArgs),
     /// List the strategies this program holds, with their parameters.
     Strategies,
 }

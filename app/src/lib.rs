@@ -66,6 +66,7 @@ fn run(command: Command, session: &Session<'_>) -> Result<u8, Failure> {
         Command::Data(command) => cmd::data::run(&command, session),
         Command::New(args) => cmd::new::run(&args),
         Command::Bench(command) => cmd::bench::run(&command, session),
+        Command::Doctor(args) => cmd::doctor::run(&args, session),
         Command::Strategies => cmd::strategies::run(session),
     }
 }

@@ -124,7 +124,6 @@ fn database_files(ledger: &mut Ledger, trials: u64, seed: u64) {
         "nothing was committed",
         "found as last committed",
         "found with all of the cut commit",
-        "found by repair",
     ];
     let cuts = files::power_cuts(&recorder, folder.path(), trials, seed);
     ledger.enter("recorded files, power cuts", &cuts, &branches);

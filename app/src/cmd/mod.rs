@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod data;
+pub(crate) mod doctor;
 pub(crate) mod new;
 pub(crate) mod paper;
 pub(crate) mod replay;

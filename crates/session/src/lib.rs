@@ -17,6 +17,7 @@
 pub mod audit;
 pub mod bench;
 mod collect;
+pub mod doctor;
 mod driver;
 mod error;
 mod fork;

@@ -4,26 +4,40 @@ use crate::Session;
 use crate::failure::Failure;
 use crate::report;
 use clap::Args;
-use onetape_session::bench;
+use onetape_session::bench::{ThroughputPlan, throughput};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  onetape bench throughput --events 5000000")]
+#[command(
+    after_help = "Examples:\n  onetape bench throughput --events 5000000\n  onetape bench throughput --repeat 5 --json > before.json\n  onetape bench throughput --session sessions/aig"
+)]
 pub(crate) struct ThroughputArgs {
     /// Quotes of the generated tape.
-    #[arg(long, default_value_t = 5_000_000)]
+    #[arg(long, default_value_t = 5_000_000, value_parser = clap::value_parser!(u64).range(10_000..))]
     events: u64,
+    /// Orders of the longest order run.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    orders: u64,
+    /// A recorded session whose inputs (as many as --events at most) go through the journal too.
+    #[arg(long, value_name = "DIR")]
+    session: Option<PathBuf>,
+    /// Samples of each figure; `bench compare` needs two at least.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    repeat: u32,
 }
 
 pub(crate) fn run(args: &ThroughputArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    let report = bench::throughput(args.events)?;
+    let plan = ThroughputPlan {
+        events: args.events,
+        orders: args.orders,
+        session: args.session.clone(),
+        repeat: args.repeat,
+    };
+    let found = throughput(&plan, &mut |what| report::note(session.quiet, what))?;
     if session.json {
-        report::json(&report)?;
-        return Ok(0);
-    }
-    report::line(&format!("machine  {}", report.machine));
-    report::line(&format!("tape     {} quotes, W1 rules, in memory", report::count(report.events)));
-    for row in &report.rows {
-        report::line(&format!("{:<44} {:>9.2} {:<12} bar {}", row.what, row.figure, row.unit, row.bar));
+        report::json(&found)?;
+    } else {
+        super::table(&found);
     }
     Ok(0)
 }
