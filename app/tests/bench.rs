@@ -82,7 +82,10 @@ fn latency_writes_its_histograms_and_its_picture() {
         json(dir.path(), &[&args[..], &["--hlog", "l.hlog", "--svg", "l.svg", "--json", "--quiet"]].concat());
     let stages: Vec<&str> =
         report["stages"].as_array().unwrap().iter().map(|stage| stage["name"].as_str().unwrap()).collect();
-    assert_eq!(stages, ["hiccup", "bare", "late", "queue", "loop", "journal", "bytes", "event", "order"]);
+    assert_eq!(
+        stages,
+        ["sync", "hiccup", "bare", "late", "queue", "loop", "journal", "writer", "bytes", "event", "order"]
+    );
     assert!(names(&report).contains(&"order.p99"));
     let log = fs::read_to_string(dir.path().join("l.hlog")).unwrap();
     assert_eq!(log.lines().filter(|line| line.starts_with("Tag=")).count(), stages.len());

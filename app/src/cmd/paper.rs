@@ -44,7 +44,7 @@ pub(crate) struct PaperArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Level {
+pub(crate) enum Level {
     Buffered,
     Interval,
     Order,

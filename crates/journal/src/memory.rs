@@ -16,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 type Place = (Tree, Vec<u8>);
 type Values = BTreeMap<Place, Vec<u8>>;
 
-/// What a power cut makes of a put that was not committed.
+/// What a power cut makes of a put, or a removal, that was not committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It reached the medium.
@@ -48,8 +48,8 @@ pub enum Fault {
 struct Disk {
     visible: Values,
     durable: Values,
-    /// Puts since the last commit, in order.
-    pending: Vec<(Place, Vec<u8>)>,
+    /// Puts, and removals without a value, since the last commit, in order.
+    pending: Vec<(Place, Option<Vec<u8>>)>,
     operations: u64,
     fault: Option<(u64, Fault)>,
     commits: u64,
@@ -118,6 +118,12 @@ impl MemoryStore {
         let disk = self.disk();
         let mut values = disk.durable.clone();
         for (key, value) in &disk.pending {
+            let Some(value) = value else {
+                if fate(&[]) == Fate::Kept {
+                    values.remove(key);
+                }
+                continue;
+            };
             let found = match fate(value) {
                 Fate::Kept => value.clone(),
                 Fate::Dropped => continue,
@@ -174,18 +180,18 @@ impl Store for MemoryStore {
                 let places: Vec<&Place> =
                     disk.durable.keys().chain(disk.pending.iter().map(|(place, _)| place)).collect();
                 let victim = places.get(pick as usize % places.len().max(1)).map(|place| (*place).clone());
-                disk.pending.extend(victim.map(|victim| (victim, value.to_vec())));
+                disk.pending.extend(victim.map(|victim| (victim, Some(value.to_vec()))));
             }
-            _ => disk.pending.push((place, value.to_vec())),
+            _ => disk.pending.push((place, Some(value.to_vec()))),
         }
         Ok(())
     }
 
     fn remove(&mut self, tree: Tree, key: &[u8]) -> Result<(), JournalError> {
-        let mut disk = self.operate("removing")?;
+        let (mut disk, _) = self.operate("removing", false)?;
         let place = (tree, key.to_vec());
         disk.visible.remove(&place);
-        disk.pending.retain(|(pending, _)| *pending != place);
+        disk.pending.push((place, None));
         Ok(())
     }
 
@@ -197,8 +203,12 @@ impl Store for MemoryStore {
             self.shared.gate.notify_all();
             disk = self.shared.gate.wait(disk).unwrap_or_else(PoisonError::into_inner);
         }
-        let written = std::mem::take(&mut disk.pending);
-        disk.durable.extend(written);
+        for (place, value) in std::mem::take(&mut disk.pending) {
+            match value {
+                Some(value) => disk.durable.insert(place, value),
+                None => disk.durable.remove(&place),
+            };
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! `onetape bench latency`.
 
 use crate::Session;
+use crate::cmd::paper::Level;
 use crate::failure::Failure;
 use crate::report;
 use clap::Args;
@@ -24,6 +25,9 @@ pub(crate) struct LatencyArgs {
     /// An order on each so many-th quote.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     order_every: u64,
+    /// `order`: an order leaves only after its block is durable; else it leaves once written.
+    #[arg(long, value_enum, default_value_t = Level::Buffered)]
+    durability: Level,
     /// Write every stage's histogram as an HdrHistogram interval log.
     #[arg(long, value_name = "FILE")]
     hlog: Option<PathBuf>,
@@ -38,6 +42,7 @@ pub(crate) fn run(args: &LatencyArgs, session: &Session<'_>) -> Result<u8, Failu
         events: args.events,
         warmup: args.warmup,
         order_every: args.order_every,
+        durability: args.durability.into(),
     };
     let found = latency(&plan, &mut |what| report::note(session.quiet, what))?;
     if let Some(path) = &args.hlog {

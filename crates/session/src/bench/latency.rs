@@ -1,34 +1,40 @@
 //! Latency of the live path within one process: market bytes in, order bytes out.
 //!
 //! ```text
-//!  source thread ── bytes, paced ──> queue ──> loop thread: decode, loop, risk, order ── block ──> journal thread
-//!    planned t0, sent t1                t2 ......................... t3      sealed t4, order bytes t5
+//!  source thread ── bytes, paced ──> queue ──> Sequencer: decode, loop, risk ── block ──> journal thread
+//!    planned t0, sent t1             taken t2 ............... applied t3, handed over t4     order bytes t5
 //! ```
-//! Every stage is taken against a clock, and the whole against the instant at which the event was *planned* to
-//! be sent: an event that had to wait because the one before it was slow counts its wait (no coordinated
-//! omission). Two calibrations run first, paced alike: the machine's hiccups (one thread that only reads the
-//! clock), and the bare hand-over (the same two threads and queue, nothing in between).
+//! The sequencer, the journal thread and the release of orders are those of a live run. Every stage is taken
+//! against a clock, and the whole against the instant at which the event was *planned* to be sent: an event that
+//! had to wait because the one before it was slow counts its wait (no coordinated omission). Calibrations run
+//! first, paced alike: the machine's hiccups (one thread that only waits for the same instants), and the bare
+//! hand-over (the same two threads and queue, nothing in between); and pairs of bare syncs.
 
 use super::curve::duration_text;
-use super::journal::{Folder, open};
-use super::strategy::{Checksum, Settings};
+use super::journal::Folder;
+use super::strategy::Settings;
 use super::tape::Walk;
 use super::{Report, Row};
-use crate::driver::Driver;
+use crate::driver::{BlockSink, DriveError, Driver};
 use crate::error::RunError;
-use crate::sink::Sink;
-use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded};
+use crate::live::{Clock, Durability, LiveSink, Next, Sequencer};
+use crossbeam::channel::{Sender, TryRecvError, bounded};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use onetape_engine::block::Block;
-use onetape_engine::ids::InstrumentIx;
+use onetape_engine::config::RunConfig;
+use onetape_engine::ids::OrderIx;
 use onetape_engine::num::Nanos;
-use onetape_engine::order::Order;
-use onetape_engine::record::{Body, Head, Record};
+use onetape_engine::record::Record;
+use onetape_journal::{Commits, Issued, JournalError, JournalThread, JournalWriter, OnRelease};
 use serde::Serialize;
+use std::fs::File;
 use std::hint::{black_box, spin_loop};
+use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -36,8 +42,8 @@ use zerocopy::{FromBytes, IntoBytes};
 const LONGEST_NS: u64 = 60_000_000_000;
 /// Events that wait in the queue at most; then the source waits, and its events are late.
 const QUEUE: usize = 1 << 16;
-/// Between seals when no order asks for one.
-const SEAL_EVERY_NS: u64 = 10_000_000;
+/// Pairs of bare syncs that are timed.
+const SYNC_PAIRS: usize = 50;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -50,6 +56,8 @@ pub struct LatencyPlan {
     pub warmup: u64,
     /// An order on each so many-th quote.
     pub order_every: u64,
+    /// Whether orders wait for the disk.
+    pub durability: Durability,
 }
 
 /// One stage's distribution.
@@ -183,9 +191,9 @@ fn planned(n: u64, rate: u64) -> u64 {
     20_000_000 + (u128::from(n) * 1_000_000_000 / u128::from(rate.max(1))) as u64
 }
 
-fn source(watch: Watch, rate: u64, records: &[Record], queue: &Sender<Parcel>) {
+fn source(watch: Watch, start_ns: u64, rate: u64, records: &[Record], queue: &Sender<Parcel>) {
     for (n, record) in (0u64..).zip(records) {
-        let planned_ns = planned(n, rate);
+        let planned_ns = start_ns + planned(n, rate);
         watch.wait(planned_ns);
         let mut bytes = [0; size_of::<Record>()];
         bytes.copy_from_slice(record.as_bytes());
@@ -196,32 +204,31 @@ fn source(watch: Watch, rate: u64, records: &[Record], queue: &Sender<Parcel>) {
     }
 }
 
-fn receive(queue: &Receiver<Parcel>) -> Option<Parcel> {
-    loop {
-        match queue.try_recv() {
-            Ok(parcel) => return Some(parcel),
-            Err(TryRecvError::Empty) => spin_loop(),
-            Err(TryRecvError::Disconnected) => return None,
-        }
-    }
-}
-
-/// Runs a source beside `consume`, which takes every parcel with its number.
+/// Runs a source beside `consume`, which takes every parcel with its number, and `None` while there is none.
 fn run<E>(
     plan: &LatencyPlan,
     records: &[Record],
-    mut consume: impl FnMut(Watch, u64, &Parcel) -> Result<(), E>,
+    watch: Watch,
+    mut consume: impl FnMut(Option<(u64, &Parcel)>) -> Result<(), E>,
 ) -> Result<(), E> {
     let (sender, receiver) = bounded(QUEUE);
-    let watch = Watch(Instant::now());
+    let start_ns = watch.ns();
     std::thread::scope(|scope| {
-        scope.spawn(move || source(watch, plan.rate, records, &sender));
+        scope.spawn(move || source(watch, start_ns, plan.rate, records, &sender));
         let mut n = 0;
-        while let Some(parcel) = receive(&receiver) {
-            consume(watch, n, &parcel)?;
-            n += 1;
+        loop {
+            match receiver.try_recv() {
+                Ok(parcel) => {
+                    consume(Some((n, &parcel)))?;
+                    n += 1;
+                }
+                Err(TryRecvError::Empty) => {
+                    consume(None)?;
+                    spin_loop();
+                }
+                Err(TryRecvError::Disconnected) => return Ok(()),
+            }
         }
-        Ok(())
     })
 }
 
@@ -239,8 +246,9 @@ fn hiccups(plan: &LatencyPlan) -> Histogram<u64> {
 }
 
 fn bare(plan: &LatencyPlan, records: &[Record]) -> Histogram<u64> {
-    let mut late = histogram();
-    let done: Result<(), std::convert::Infallible> = run(plan, records, |watch, n, parcel| {
+    let (mut late, watch) = (histogram(), Watch(Instant::now()));
+    let done: Result<(), std::convert::Infallible> = run(plan, records, watch, |parcel| {
+        let Some((n, parcel)) = parcel else { return Ok(()) };
         let record = black_box(Record::read_from_bytes(&parcel.bytes).ok());
         if n >= plan.warmup && record.is_some() {
             late.saturating_record(watch.ns().saturating_sub(parcel.planned_ns));
@@ -252,96 +260,214 @@ fn bare(plan: &LatencyPlan, records: &[Record]) -> Histogram<u64> {
     }
 }
 
-/// The loop thread: a driver over a journal, and what it measures.
-struct LoopThread {
-    driver: Driver<Checksum>,
-    sink: Sink,
-    spare: Block,
-    order_bytes: Vec<u8>,
-    sealed_ns: u64,
+/// Pairs of syncs of a file beside the journal: what an order waits for at the least when it waits for the disk.
+fn syncs(folder: &Path) -> Result<Histogram<u64>, RunError> {
+    let path = folder.join("syncs");
+    let failed = |e| RunError::io(&path, e);
+    let (mut pairs, mut file) = (histogram(), File::create(&path).map_err(failed)?);
+    for _ in 0..SYNC_PAIRS {
+        let started = Instant::now();
+        for _ in 0..2 {
+            file.write_all(&[0x5a; 512]).map_err(failed)?;
+            file.sync_data().map_err(failed)?;
+        }
+        pairs.saturating_record(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+    }
+    Ok(pairs)
+}
+
+/// The live clock on the run's watch: event time is the tape's epoch plus what passed.
+#[derive(Clone, Copy)]
+struct WatchClock {
+    watch: Watch,
     epoch: Nanos,
-    stages: Stages,
 }
 
-#[derive(Default)]
+impl WatchClock {
+    fn at(self, ns: u64) -> Nanos {
+        Nanos(self.epoch.0 + ns)
+    }
+}
+
+impl Clock for WatchClock {
+    fn now(&mut self) -> Option<Nanos> {
+        Some(self.at(self.watch.ns()))
+    }
+    fn until(&mut self, ts: Nanos) -> Duration {
+        Duration::from_nanos(ts.0.saturating_sub(self.at(self.watch.ns()).0))
+    }
+    fn elapsed(&self) -> Duration {
+        self.watch.0.elapsed()
+    }
+    fn observe(&mut self, _: Nanos) {}
+}
+
+/// When each order was planned and handed over; both threads know an order by its index.
+struct Instants {
+    planned: Vec<AtomicU64>,
+    handed: Vec<AtomicU64>,
+}
+
+impl Instants {
+    fn new(orders: usize) -> Instants {
+        let zeros = || (0..orders).map(|_| AtomicU64::new(0)).collect();
+        Instants { planned: zeros(), handed: zeros() }
+    }
+
+    fn note(list: &[AtomicU64], order: OrderIx, ns: u64) {
+        if let Some(place) = list.get(order.0 as usize) {
+            place.store(ns, Ordering::Release);
+        }
+    }
+
+    /// Zero of an order that does not count.
+    fn of(list: &[AtomicU64], order: OrderIx) -> u64 {
+        list.get(order.0 as usize).map_or(0, |place| place.load(Ordering::Acquire))
+    }
+}
+
+/// What the journal thread measures as it releases orders.
+#[derive(Debug)]
+struct Released {
+    writer: Histogram<u64>,
+    bytes: Histogram<u64>,
+    order: Histogram<u64>,
+}
+
+/// The journal thread as a live sink that notes when blocks with orders were handed over.
+struct JournalSink {
+    thread: JournalThread,
+    watch: Watch,
+    instants: Arc<Instants>,
+    handover: Histogram<u64>,
+    counts: bool,
+}
+
+impl BlockSink for JournalSink {
+    type Error = RunError;
+    fn put(&mut self, block: Block) -> Result<Block, RunError> {
+        let before_ns = self.watch.ns();
+        for issued in Issued::of(&block) {
+            Instants::note(&self.instants.handed, issued.order, before_ns);
+        }
+        let empty = self.thread.put(block)?;
+        if self.counts {
+            self.handover.saturating_record(self.watch.ns() - before_ns);
+        }
+        Ok(empty)
+    }
+}
+
+impl LiveSink for JournalSink {
+    fn lag(&self) -> u32 {
+        self.thread.lag()
+    }
+}
+
+/// The order as a gateway would hand it to its socket: called when the journal lets it go.
+fn release(watch: Watch, instants: Arc<Instants>, released: Arc<Mutex<Released>>) -> OnRelease {
+    let mut bytes = Vec::new();
+    Box::new(move |issued: &[Issued]| {
+        let mut found = released.lock().unwrap_or_else(PoisonError::into_inner);
+        for issued in issued {
+            let free_ns = watch.ns();
+            bytes.clear();
+            for word in [issued.seq, issued.ts.0, issued.order.0.into(), u64::from(issued.is_cancel)] {
+                bytes.extend_from_slice(&word.to_le_bytes());
+            }
+            black_box(&bytes);
+            let done_ns = watch.ns();
+            let planned_ns = Instants::of(&instants.planned, issued.order);
+            if planned_ns > 0 {
+                let handed_ns = Instants::of(&instants.handed, issued.order);
+                found.writer.saturating_record(free_ns.saturating_sub(handed_ns));
+                found.bytes.saturating_record(done_ns - free_ns);
+                found.order.saturating_record(done_ns.saturating_sub(planned_ns));
+            }
+        }
+        Ok::<(), JournalError>(())
+    })
+}
+
+/// What the loop thread measures.
 struct Stages {
-    late: Option<Histogram<u64>>,
-    queue: Option<Histogram<u64>>,
-    inside: Option<Histogram<u64>>,
-    handover: Option<Histogram<u64>>,
-    bytes: Option<Histogram<u64>>,
-    event: Option<Histogram<u64>>,
-    order: Option<Histogram<u64>>,
+    late: Histogram<u64>,
+    queue: Histogram<u64>,
+    inside: Histogram<u64>,
+    event: Histogram<u64>,
 }
 
-fn note(stage: &mut Option<Histogram<u64>>, from: u64, to: u64) {
-    stage.get_or_insert_with(histogram).saturating_record(to.saturating_sub(from));
+/// A parcel through the sequencer, as the live run's pump does it.
+fn take(
+    sequencer: &mut Sequencer<super::strategy::Checksum, WatchClock>,
+    sink: &mut JournalSink,
+    clock: WatchClock,
+    parcel: &Parcel,
+) -> Result<(u64, u64), DriveError<RunError>> {
+    let taken_ns = clock.watch.ns();
+    if let Ok(mut record) = Record::read_from_bytes(&parcel.bytes) {
+        // Receipt is stamped once, here.
+        record.ts = clock.at(taken_ns).0;
+        record.ts_src = clock.at(parcel.planned_ns.min(taken_ns)).0;
+        while sequencer.poll(Some(record.ts()), sink)? != Next::Apply {}
+        sequencer.apply(record, None, sink)?;
+    }
+    Ok((taken_ns, clock.watch.ns()))
 }
 
-impl LoopThread {
-    fn drive(&mut self, record: Record) -> Result<(), RunError> {
-        let mut block = std::mem::take(&mut self.spare);
-        block.inputs.push(record);
-        self.spare = self.driver.drive(block, &mut self.sink)?;
-        Ok(())
-    }
-
-    fn orders(&self) -> u64 {
-        self.driver.kernel().strategies().next().map_or(0, |strategy| strategy.orders)
-    }
-
-    fn seal(&mut self, at_ns: u64) -> Result<(), RunError> {
-        let head = Head::at(Nanos(self.epoch.0 + at_ns), InstrumentIx::NONE);
-        self.sealed_ns = at_ns;
-        self.drive(Record::new(head, Body::Seal))
-    }
-
-    fn take(&mut self, watch: Watch, parcel: &Parcel, counts: bool) -> Result<(), RunError> {
-        let taken_ns = watch.ns();
-        let orders = self.orders();
-        if let Ok(mut record) = Record::read_from_bytes(&parcel.bytes) {
-            // Receipt is stamped once, here.
-            record.ts = self.epoch.0 + taken_ns;
-            record.ts_src = self.epoch.0 + parcel.planned_ns.min(taken_ns);
-            self.drive(record)?;
+/// Drives the live path; returns what was measured and how many orders the strategy sent.
+fn live(
+    plan: &LatencyPlan,
+    first: Block,
+    records: &[Record],
+    folder: &Folder,
+) -> Result<(Stages, Histogram<u64>, Released), RunError> {
+    let settings = Settings { work: 0, every: plan.order_every };
+    let config: RunConfig = settings.config();
+    let epoch = first.inputs.first().map_or(Nanos(0), Record::ts);
+    let watch = Watch(Instant::now());
+    let clock = WatchClock { watch, epoch };
+    let orders = records.len() as u64 / plan.order_every.max(1) + 2;
+    let instants = Arc::new(Instants::new(orders as usize));
+    let empty = Released { writer: histogram(), bytes: histogram(), order: histogram() };
+    let released = Arc::new(Mutex::new(empty));
+    let on_release = release(watch, Arc::clone(&instants), Arc::clone(&released));
+    let writer = JournalWriter::create(&folder.path().join("journal"), [0; 32])?;
+    let thread = JournalThread::start_live(writer, plan.durability.commits(), on_release)?;
+    let mut sink =
+        JournalSink { thread, watch, instants: Arc::clone(&instants), handover: histogram(), counts: false };
+    let mut driver = Driver::new(config.clone(), vec![settings.strategy()]);
+    driver.start(&config, epoch, &mut sink)?;
+    driver.drive(first, &mut sink)?;
+    let mut sequencer = Sequencer::over(driver, clock, epoch, None);
+    let mut stages =
+        Stages { late: histogram(), queue: histogram(), inside: histogram(), event: histogram() };
+    run(plan, records, watch, |parcel| {
+        let Some((n, parcel)) = parcel else {
+            sequencer.poll(None, &mut sink)?;
+            return Ok(());
+        };
+        sink.counts = n >= plan.warmup;
+        // Order 0 rests from the first quote on; order k goes out on quote k · every.
+        if sink.counts && (n + 1).is_multiple_of(plan.order_every) {
+            let order = u32::try_from((n + 1) / plan.order_every).unwrap_or(u32::MAX);
+            Instants::note(&instants.planned, OrderIx(order), parcel.planned_ns);
         }
-        let applied_ns = watch.ns();
-        let is_order = self.orders() > orders;
-        let mut done_ns = applied_ns;
-        if is_order || taken_ns - self.sealed_ns >= SEAL_EVERY_NS {
-            self.seal(taken_ns)?;
-            done_ns = watch.ns();
-            if counts {
-                note(&mut self.stages.handover, applied_ns, done_ns);
-            }
+        let (taken_ns, applied_ns) = take(&mut sequencer, &mut sink, clock, parcel)?;
+        if sink.counts {
+            stages.late.saturating_record(parcel.sent_ns - parcel.planned_ns);
+            stages.queue.saturating_record(taken_ns.saturating_sub(parcel.sent_ns));
+            stages.inside.saturating_record(applied_ns - taken_ns);
+            stages.event.saturating_record(applied_ns - parcel.planned_ns);
         }
-        if is_order {
-            encode(self.driver.kernel().orders().last(), &mut self.order_bytes);
-            let sent_ns = watch.ns();
-            if counts {
-                note(&mut self.stages.bytes, done_ns, sent_ns);
-                note(&mut self.stages.order, parcel.planned_ns, sent_ns);
-            }
-        }
-        if counts {
-            note(&mut self.stages.late, parcel.planned_ns, parcel.sent_ns);
-            note(&mut self.stages.queue, parcel.sent_ns, taken_ns);
-            note(&mut self.stages.inside, taken_ns, applied_ns);
-            note(&mut self.stages.event, parcel.planned_ns, applied_ns);
-        }
-        Ok(())
-    }
-}
-
-/// The order as a gateway would hand it to its socket.
-fn encode(order: Option<&Order>, bytes: &mut Vec<u8>) {
-    bytes.clear();
-    if let Some(order) = order {
-        let encoding = bincode::config::standard().with_fixed_int_encoding();
-        bincode::serde::encode_into_std_write(&order.package, &mut *bytes, encoding)
-            .expect("a package is plain data and memory takes every byte");
-    }
-    black_box(&bytes);
+        Ok::<(), DriveError<RunError>>(())
+    })?;
+    let sent = sequencer.kernel().strategies().next().map_or(0, |strategy| strategy.orders);
+    assert_eq!(sent, records.len() as u64 / plan.order_every.max(1), "every order was sent");
+    sequencer.end(&mut sink)?;
+    sink.thread.finish()?;
+    let released = Arc::into_inner(released).expect("the journal thread is gone, and its handle with it");
+    Ok((stages, sink.handover, released.into_inner().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// Measures the stages; `progress` is told what is next.
@@ -350,86 +476,64 @@ fn encode(order: Option<&Order>, bytes: &mut Vec<u8>) {
 /// When the journal's temporary folder cannot be written.
 pub fn latency(plan: &LatencyPlan, progress: &mut dyn FnMut(&str)) -> Result<LatencyReport, RunError> {
     let started = SystemTime::now();
-    let all = plan.warmup + plan.events;
-    let mut blocks = Walk::new(1, all);
+    let mut blocks = Walk::new(1, plan.warmup + plan.events);
     // The definition goes ahead; what is paced is quotes.
     let mut first = blocks.next().unwrap_or_default();
     let mut records = first.inputs.split_off(1);
     records.extend(blocks.flat_map(|block| block.inputs));
-    progress("hiccup calibration");
-    let hiccup = hiccups(plan);
-    progress("bare hand-over");
-    let bare = bare(plan, &records);
-    progress("live path");
-    let settings = Settings { work: 0, every: plan.order_every };
     let folder = Folder::new("latency");
-    let epoch = first.inputs.first().map_or(Nanos(0), Record::ts);
-    let mut thread = LoopThread {
-        driver: Driver::new(settings.config(), vec![settings.strategy()]),
-        sink: open(&folder)?,
-        spare: Block::default(),
-        order_bytes: Vec::new(),
-        sealed_ns: 0,
-        epoch,
-        stages: Stages::default(),
-    };
-    thread.driver.start(&settings.config(), epoch, &mut thread.sink)?;
-    thread.driver.drive(first, &mut thread.sink)?;
+    std::fs::create_dir_all(folder.path()).map_err(|e| RunError::io(folder.path(), e))?;
+    progress("calibration: syncs, hiccups, bare hand-over");
+    let (sync, hiccup, bare) = (syncs(folder.path())?, hiccups(plan), bare(plan, &records));
+    progress("live path");
     let began = Instant::now();
-    run(plan, &records, |watch, n, parcel| thread.take(watch, parcel, n >= plan.warmup))?;
+    let (found, handover, released) = live(plan, first, &records, &folder)?;
     let lasted = began.elapsed();
-    let orders = thread.orders();
-    thread.driver.end(Nanos(u64::MAX / 4), &mut thread.sink)?;
-    thread.sink.finish()?;
-    assert_eq!(orders, all / plan.order_every.max(1), "every order was sent");
-    let stages = stages(thread.stages, hiccup, bare);
-    let rows = rows(&stages);
+    let stages = vec![
+        Stage::new("sync", "calibration: two bare syncs of a file", sync),
+        Stage::new("hiccup", "calibration: a thread that only waits", hiccup),
+        Stage::new("bare", "calibration: planned → taken, nothing done", bare),
+        Stage::new("late", "planned → sent", found.late),
+        Stage::new("queue", "sent → taken", found.queue),
+        Stage::new("loop", "decode, books, strategy, risk, order, sealing", found.inside),
+        Stage::new("journal", "a sealed block handed to the journal thread", handover),
+        Stage::new("writer", "handed over → encoded, hashed, stored, order free", released.writer),
+        Stage::new("bytes", "order as bytes", released.bytes),
+        Stage::new("event", "planned → applied, every event", found.event),
+        Stage::new("order", "planned → order bytes", released.order),
+    ];
+    let rows = rows(&stages, plan.durability);
     let tape = format!(
-        "{} quotes at {}/s, an order on each {}th, full journal",
-        plan.events, plan.rate, plan.order_every
+        "{} quotes at {}/s, an order on each {}th, full journal, durability {}",
+        plan.events,
+        plan.rate,
+        plan.order_every,
+        plan.durability.name()
     );
-    let report = Report::new("latency", tape, rows);
-    Ok(LatencyReport { report, stages, started, lasted })
+    Ok(LatencyReport { report: Report::new("latency", tape, rows), stages, started, lasted })
 }
 
-fn stages(found: Stages, hiccup: Histogram<u64>, bare: Histogram<u64>) -> Vec<Stage> {
-    let stage =
-        |name, what, found: Option<Histogram<u64>>| Stage::new(name, what, found.unwrap_or_else(histogram));
-    vec![
-        stage("hiccup", "calibration: a thread that only waits", Some(hiccup)),
-        stage("bare", "calibration: planned → taken, nothing done", Some(bare)),
-        stage("late", "planned → sent", found.late),
-        stage("queue", "sent → taken", found.queue),
-        stage("loop", "decode, books, strategy, risk, order", found.inside),
-        stage("journal", "seal, block handed to the journal thread", found.handover),
-        stage("bytes", "order as bytes", found.bytes),
-        stage("event", "planned → applied, every event", found.event),
-        stage("order", "planned → order bytes, journal on", found.order),
-    ]
-}
-
-fn rows(stages: &[Stage]) -> Vec<Row> {
+fn rows(stages: &[Stage], durability: Durability) -> Vec<Row> {
     let us = |name: &str, index: usize| {
-        stages
-            .iter()
-            .find(|stage| stage.name == name)
-            .map_or(0.0, |stage| stage.percentiles[index] as f64 / 1e3)
+        let stage = stages.iter().find(|stage| stage.name == name);
+        stage.map_or(0.0, |stage| stage.percentiles[index] as f64 / 1e3)
     };
-    let p99 = f64::max(25.0, 2.0 * us("hiccup", 2));
+    let waits = matches!(durability.commits(), Commits::BeforeOrders(_));
+    let (p50, p99) = if waits {
+        (Some(1.5 * us("sync", 0)), None)
+    } else {
+        (Some(5.0), Some(f64::max(25.0, 2.0 * us("hiccup", 2))))
+    };
     vec![
-        Row::context("hiccup.p99", "machine's own hiccups, p99", us("hiccup", 2), "µs"),
+        Row::context("sync.p50", "two bare syncs, p50", us("sync", 0), "µs"),
+        Row::context("hiccup.p99", "the machine's own hiccups, p99", us("hiccup", 2), "µs"),
         Row::context("bare.p50", "bare hand-over, p50", us("bare", 0), "µs"),
         Row::context("bare.p99", "bare hand-over, p99", us("bare", 2), "µs"),
-        Row::cost("order.p50", "market bytes → order bytes, p50", us("order", 0), "µs", Some(5.0)),
-        Row::cost(
-            "order.p99",
-            "market bytes → order bytes, p99 (25, or 2 × hiccups)",
-            us("order", 2),
-            "µs",
-            Some(p99),
-        ),
+        Row::cost("order.p50", "market bytes → order bytes, p50", us("order", 0), "µs", p50),
+        Row::cost("order.p99", "market bytes → order bytes, p99", us("order", 2), "µs", p99),
         Row::cost("event.p50", "market bytes → applied, p50", us("event", 0), "µs", None),
         Row::cost("event.p99", "market bytes → applied, p99", us("event", 2), "µs", None),
+        Row::cost("loop.p50", "decode, loop, risk and order, p50", us("loop", 0), "µs", None),
     ]
 }
 
@@ -439,12 +543,19 @@ mod tests {
 
     #[test]
     fn every_stage_is_measured_and_logged() {
-        let plan = LatencyPlan { rate: 50_000, events: 2_000, warmup: 100, order_every: 50 };
+        let plan = LatencyPlan {
+            rate: 50_000,
+            events: 2_000,
+            warmup: 100,
+            order_every: 50,
+            durability: Durability::Buffered,
+        };
         let report = latency(&plan, &mut |_| {}).unwrap();
         for stage in &report.stages {
             let events = match stage.name {
-                "bytes" | "order" => 40,
+                "writer" | "bytes" | "order" => 40,
                 "journal" => stage.count.max(40),
+                "sync" => SYNC_PAIRS as u64,
                 _ => 2_000,
             };
             assert_eq!(stage.count, events, "{}", stage.name);
@@ -454,7 +565,8 @@ mod tests {
         report.write_hlog(&path).unwrap();
         let log = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(log.matches("Tag=").count(), report.stages.len());
+        let tags = log.lines().filter(|line| line.starts_with("Tag=")).count();
+        assert_eq!(tags, report.stages.len());
         assert_eq!(report.curves().len(), 4);
     }
 

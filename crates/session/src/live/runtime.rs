@@ -52,7 +52,7 @@ pub enum Durability {
 }
 
 impl Durability {
-    fn commits(self) -> Commits {
+    pub(crate) fn commits(self) -> Commits {
         match self {
             Durability::Buffered => Commits::AtEnd,
             Durability::Interval => Commits::Every(COMMIT_EVERY),
