@@ -147,6 +147,8 @@ fn bad_input_gets_one_clear_message_and_its_exit_code() {
         (vec!["audit", "verify", "abcdef"], 3, "no run 'abcdef'"),
         (vec!["audit", "show", "abcdef", "--from", "yesterday"], 2, "yesterday"),
         (vec!["data", "info", "nowhere"], 3, "nowhere"),
+        (vec!["data", "depth", DEMO], 3, "no depth"),
+        (vec!["data", "depth", DEMO, "--at", "noon"], 2, "noon"),
         (vec!["data", "import", "dbn", "cut.dbn.zst", "--out", "s1"], 3, "cut.dbn.zst"),
         (vec!["data", "import", "dbn", "not.dbn", "--out", "s2"], 3, "not.dbn"),
         (vec!["data", "import", "lean", "--root", "empty", "--symbol", "GOOG", "--out", "s3"], 3, "GOOG"),

@@ -88,6 +88,21 @@ impl Top {
         self.ask.state(s.price, s.size, s.ts, s.seq, s.firm);
     }
 
+    /// States both sides of a book of several levels; false when they are what they were.
+    pub(crate) fn restate(&mut self, bid: Stated, ask: Stated) -> bool {
+        let says = |side: &BookSide, stated: &Stated| {
+            side.is_seen() && (side.price, side.size, side.firm) == (stated.price, stated.size, stated.firm)
+        };
+        let (is_bid_old, is_ask_old) = (says(&self.bid, &bid), says(&self.ask, &ask));
+        if !is_bid_old {
+            self.state_bid(bid);
+        }
+        if !is_ask_old {
+            self.state_ask(ask);
+        }
+        !(is_bid_old && is_ask_old)
+    }
+
     /// Forgets sides stated before `instant` (a new trade date begins).
     pub(crate) fn forget_before(&mut self, instant: Nanos) {
         for side in [&mut self.bid, &mut self.ask] {

@@ -5,6 +5,7 @@
 use crate::config::{FillProfile, RunConfig};
 use crate::ids::{OrderIx, StrategyIx};
 use crate::instrument::InstrumentDef;
+use crate::num::{Price, Qty};
 use serde::{Deserialize, Serialize};
 
 /// A cold input, referenced by a [`crate::record::Kind::Cold`] record of the same block.
@@ -27,6 +28,52 @@ pub enum Cold {
         /// Wall time in nanoseconds during which nobody watched the market.
         gap_ns: u64,
     },
+    /// What an auction would do: of the record's instrument.
+    Imbalance(Box<Imbalance>),
+}
+
+/// Order imbalance of an auction, as its venue publishes it; zero where the venue states none. Bytes
+/// are the source's codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Imbalance {
+    /// Price against which the imbalance is measured.
+    pub reference_price: Price,
+    /// Price at which the continuous book's orders would cross.
+    pub continuous_clearing_price: Price,
+    /// Price at which the auction's own orders would cross.
+    pub auction_clearing_price: Price,
+    /// Price at which short sales under a price test fill.
+    pub short_sale_filling_price: Price,
+    /// Price at which the auction would match now.
+    pub indicative_match_price: Price,
+    /// Highest price at which the auction may match.
+    pub upper_collar: Price,
+    /// Lowest price at which the auction may match.
+    pub lower_collar: Price,
+    /// Quantity that is paired.
+    pub paired_quantity: Qty,
+    /// Quantity left over.
+    pub total_imbalance_quantity: Qty,
+    /// Market orders left over.
+    pub market_imbalance_quantity: Qty,
+    /// Quantity unpaired, of venues that state it apart.
+    pub unpaired_quantity: Qty,
+    /// When the auction takes place, UTC nanoseconds; 0 unstated.
+    pub auction_time: u64,
+    /// Auction: `b'O'` opening, `b'C'` closing, `b'H'` halt …
+    pub auction_type: u8,
+    /// Side of the imbalance: `b'B'`, `b'A'`, or `b'N'` none.
+    pub side: u8,
+    /// Status of the auction.
+    pub auction_status: u8,
+    /// Freeze status of the auction.
+    pub freeze_status: u8,
+    /// Extensions so far.
+    pub extensions: u8,
+    /// Side of the unpaired quantity.
+    pub unpaired_side: u8,
+    /// Whether the venue calls the imbalance significant.
+    pub significant: u8,
 }
 
 /// A control command: enters through the log and so replays.

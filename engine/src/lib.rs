@@ -106,6 +106,7 @@ pub mod block;
 pub mod book;
 pub mod chain;
 pub mod config;
+pub mod depth;
 pub mod event;
 mod exposure;
 pub mod fees;

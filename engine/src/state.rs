@@ -4,6 +4,7 @@ use crate::account::Account;
 use crate::book::Top;
 use crate::chain::Chains;
 use crate::config::{FillProfile, RunConfig};
+use crate::depth::Depths;
 use crate::event::{Derived, Event, StopReason};
 use crate::exposure::Exposure;
 use crate::fees::FilledSoFar;
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) instruments: Vec<InstrumentDef>,
     pub(crate) symbols: FixedMap<String, InstrumentIx>,
     pub(crate) tops: Vec<Top>,
+    pub(crate) depths: Depths,
     pub(crate) chains: Chains,
     pub(crate) session: Option<SessionPhase>,
     /// `None` until a session phase arrives: tapes without phases trade around the clock.
@@ -94,6 +96,7 @@ impl Core {
             instruments: Vec::new(),
             symbols: FixedMap::default(),
             tops: Vec::new(),
+            depths: Depths::default(),
             chains: Chains::default(),
             session: None,
             is_open: None,

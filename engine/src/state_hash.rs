@@ -47,6 +47,9 @@ pub(crate) fn state_hash<'a, S: Strategy + 'a>(
     if core.is_profile_switched {
         put(&mut hasher, &core.config.profile);
     }
+    if !core.depths.is_empty() {
+        put(&mut hasher, &core.depths);
+    }
     let mut bytes = Vec::new();
     for (strategy, rng, standing) in strategies {
         bytes.clear();

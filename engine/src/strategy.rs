@@ -7,8 +7,10 @@ use crate::account::Account;
 use crate::book::Top;
 use crate::chain::{Chain, Chains};
 use crate::config::RunConfig;
+use crate::depth::Depth;
 use crate::event::Execution;
 use crate::ids::{AccountIx, InstrumentIx, OrderIx, StrategyIx};
+use crate::input::Imbalance;
 use crate::instrument::{InstrumentDef, Right};
 use crate::num::{Money, Nanos, Price, Qty};
 use crate::order::{Order, OrderState, Package};
@@ -126,8 +128,13 @@ pub trait Strategy: Send {
     fn on_session(&mut self, ctx: &mut Ctx<'_>, phase: &SessionPhase) -> Flow {
         Flow::Continue
     }
-    /// The top of book was stated (a quote, or a complete quote bar).
+    /// The top of book was stated (a quote, a complete quote bar, or a change of a deeper book's best prices).
     fn on_quote(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx) -> Flow {
+        Flow::Continue
+    }
+    /// The book of an instrument changed, at the end of a group of depth records. When best bid or ask
+    /// changed with it, [`Strategy::on_quote`] comes first.
+    fn on_depth(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx) -> Flow {
         Flow::Continue
     }
     /// A trade printed.
@@ -140,6 +147,10 @@ pub trait Strategy: Send {
     }
     /// A statistic was published.
     fn on_statistic(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx, statistic: &Statistic) -> Flow {
+        Flow::Continue
+    }
+    /// An auction's imbalance was published.
+    fn on_imbalance(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx, imbalance: &Imbalance) -> Flow {
         Flow::Continue
     }
     /// The trading status of an instrument changed.
@@ -199,6 +210,9 @@ impl<T: Strategy + ?Sized> Strategy for Box<T> {
     fn on_quote(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx) -> Flow {
         (**self).on_quote(ctx, instrument)
     }
+    fn on_depth(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx) -> Flow {
+        (**self).on_depth(ctx, instrument)
+    }
     fn on_trade(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx, trade: &Trade) -> Flow {
         (**self).on_trade(ctx, instrument, trade)
     }
@@ -207,6 +221,9 @@ impl<T: Strategy + ?Sized> Strategy for Box<T> {
     }
     fn on_statistic(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx, statistic: &Statistic) -> Flow {
         (**self).on_statistic(ctx, instrument, statistic)
+    }
+    fn on_imbalance(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx, imbalance: &Imbalance) -> Flow {
+        (**self).on_imbalance(ctx, instrument, imbalance)
     }
     fn on_status(&mut self, ctx: &mut Ctx<'_>, instrument: InstrumentIx, status: &Status) -> Flow {
         (**self).on_status(ctx, instrument, status)
@@ -337,6 +354,11 @@ impl Ctx<'_> {
     pub fn top(&self, instrument: InstrumentIx) -> Option<&Top> {
         self.note_read(Read::Book(instrument));
         self.core.tops.get(instrument.index())
+    }
+
+    /// The books behind best bid and ask; `None` of an instrument without depth records.
+    pub fn depth(&self, instrument: InstrumentIx) -> Option<&Depth> {
+        self.core.depths.get(instrument)
     }
 
     /// Midpoint, else last trade.

@@ -1,5 +1,6 @@
 //! Conformance against recorded data and published cases.
 #![allow(clippy::unwrap_used)]
 
+mod depth;
 mod goog;
 mod lean_cases;

@@ -12,7 +12,7 @@ use onetape_engine::event::{Derived, Event};
 use onetape_engine::ids::{InstrumentIx, OrderIx, Seq};
 use onetape_engine::input::Cold;
 use onetape_engine::num::{Price, Qty};
-use onetape_engine::record::{Body, Record, StatisticKind, TradeClass, flags};
+use onetape_engine::record::{Body, BookAction, Record, StatisticKind, TradeClass, flags};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::fmt::{self, Write};
@@ -128,6 +128,7 @@ impl Names {
                 fields.insert("command".to_string(), json!(command.name()));
                 self.put_event(command, fields);
             }
+            Some(Cold::Imbalance(imbalance)) => self.put_value(imbalance, fields),
             Some(measured) => self.put_event(measured, fields),
             None => put_body(record, fields),
         }
@@ -214,6 +215,7 @@ pub fn kind_name(entry: &Entry<'_>) -> &'static str {
         Entry::Input(_, Some(Cold::Command(_))) => "command",
         Entry::Input(_, Some(Cold::JournalLag { .. })) => "journal_lag",
         Entry::Input(_, Some(Cold::Resumed { .. })) => "resumed",
+        Entry::Input(_, Some(Cold::Imbalance(_))) => "imbalance",
         Entry::Input(record, None) => record.kind().map_or("unknown", |kind| kind.name()),
     }
 }
@@ -286,6 +288,23 @@ fn put_body(record: &Record, fields: &mut Map<String, Value>) {
         Some(Body::Status(status)) => {
             put("state", json!(format!("{:?}", status.trading_state()).to_lowercase()));
             put("reason", json!(status.reason));
+        }
+        Some(Body::BookLevel(level)) => {
+            put("action", json!(BookAction::from_wire(level.action).map_or("unknown", BookAction::name)));
+            put("side", json!(char::from(level.side).to_string()));
+            put("price", price(level.price));
+            put("size", quantity(level.size));
+            put("orders", json!(level.orders));
+            put("level", json!(level.level));
+            put("sequence", json!(level.sequence));
+        }
+        Some(Body::BookOrder(order)) => {
+            put("action", json!(BookAction::from_wire(order.action).map_or("unknown", BookAction::name)));
+            put("side", json!(char::from(order.side).to_string()));
+            put("order_id", json!(order.order_id));
+            put("price", price(order.price));
+            put("size", quantity(order.size));
+            put("sequence", json!(order.sequence));
         }
         Some(Body::SessionPhase(phase)) => {
             put("trade_date", json!(phase.trade_date));

@@ -260,6 +260,13 @@ fn writing_and_reading_gives_the_records_back() {
         ("cmbp1", vec![root.join("dbn/test_data.cmbp-1.v3.dbn.zst")], vec!["mbp-1"]),
         ("statistics", vec![root.join("dbn/test_data.statistics.dbn")], vec!["statistics"]),
         ("status", vec![root.join("dbn/test_data.status.v3.dbn.zst")], vec!["status"]),
+        ("orders", vec![root.join("nautilus/esh4-glbx-mdp3-20231225.mbo.dbn.zst")], vec!["mbo"]),
+        ("orders of itch", vec![python.join("XNAS.ITCH/test_data.mbo.dbn.zst")], vec!["mbo"]),
+        ("prints of orders", vec![python.join("IFEU.IMPACT/test_data.mbo.dbn.zst")], vec!["mbo"]),
+        ("levels", vec![python.join("NDEX.IMPACT/test_data.mbp-10.dbn.zst")], vec!["mbp-10"]),
+        ("levels of globex", vec![python.join("GLBX.MDP3/test_data.mbp-10.dbn.zst")], vec!["mbp-10"]),
+        ("prints of levels", vec![python.join("IFEU.IMPACT/test_data.mbp-10.dbn.zst")], vec!["mbp-10"]),
+        ("imbalance", vec![python.join("XNAS.ITCH/test_data.imbalance.dbn.zst")], vec!["imbalance"]),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let import = |files: &[PathBuf], to: &str| {

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use onetape_engine::ids::VenueIx;
+use onetape_engine::input::{Cold, Imbalance};
 use onetape_engine::instrument::InstrumentDef;
-use onetape_engine::num::{Nanos, SCALE};
+use onetape_engine::num::{Nanos, Price, SCALE};
 use onetape_engine::record::{
-    Bar, Body, Head, Kind, Quote, Record, Statistic, Status, Trade, TradeClass, flags,
+    Bar, Body, BookAction, BookLevel, BookOrder, Head, Kind, Quote, Record, Statistic, Status, Trade,
+    TradeClass, TradeFeed, flags,
 };
 use onetape_tape::import::MemorySink;
 use onetape_tape::import::dbn::{DbnRequest, dbn_sums, import_dbn, read_dbn, write_dbn};
@@ -56,15 +58,88 @@ fn session(out: &Path) -> SessionReader {
         }
         writer.push(Record::new(head, body), None).unwrap();
     }
+    for (after, bits, body) in depth_records() {
+        writer.push(Record::new(head(after, bits), body), None).unwrap();
+    }
+    let auction = Imbalance { reference_price: Price(5 * SCALE), side: b'B', ..Imbalance::default() };
+    let record = Record::new(head(40, flags::LAST), Body::Cold(0));
+    writer.push(record, Some(Cold::Imbalance(Box::new(auction)))).unwrap();
     writer.finish().unwrap();
     SessionReader::open(out).unwrap()
+}
+
+/// A snapshot by order, an event of four records, a modify; ten-level messages with and without an end of
+/// their group, prints among them. As an import makes them: (time, flags, body).
+fn depth_records() -> Vec<(u64, u8, Body)> {
+    use BookAction::{Add, Cancel, Clear, Delete, Fill, Modify, None, Set};
+    let order = |action: BookAction, side: u8, order_id: u64, price: i64, size: i64| {
+        let (price, size, action) = (price * SCALE, size * SCALE, action as u8);
+        Body::BookOrder(BookOrder {
+            order_id,
+            price,
+            size,
+            sequence: 30,
+            sent_before_ns: 9,
+            side,
+            action,
+            channel: 4,
+            reserved: [0; 5],
+        })
+    };
+    let print = |feed: TradeFeed, trade_id: u64, sequence: u32| {
+        let (class, feed) = (TradeClass::Regular as u8, feed as u8);
+        let (price, size) = (6 * SCALE, 2 * SCALE);
+        Body::Trade(Trade {
+            price,
+            size,
+            trade_id,
+            sequence,
+            class,
+            aggressor: b'B',
+            feed,
+            ..Trade::default()
+        })
+    };
+    let level = |action: BookAction, side: u8, price: i64, size: i64, level: u8, sequence: u32| BookLevel {
+        price: price * SCALE,
+        size: size * SCALE,
+        orders: size as u32,
+        sequence,
+        side,
+        action: action as u8,
+        level,
+        ..BookLevel::default()
+    };
+    let ends = |body: BookLevel| Body::BookLevel(BookLevel { ends_message: 1, ..body });
+    let (last, snapshot) = (flags::LAST, flags::SNAPSHOT);
+    vec![
+        (10, snapshot, order(Clear, b'N', 0, 0, 0)),
+        (10, snapshot, order(Add, b'B', 1, 4, 3)),
+        (10, snapshot | last, order(Add, b'A', 2, 6, 5)),
+        (11, 0, print(TradeFeed::Orders, 77, 31)),
+        (11, 0, order(Fill, b'A', 2, 6, 2)),
+        (11, last, order(Cancel, b'A', 2, 6, 2)),
+        (12, last | flags::NON_FIRM, order(Modify, b'B', 1, 5, 3)),
+        (20, 0, Body::BookLevel(level(Clear, b'N', 0, 0, 255, 40))),
+        (20, 0, Body::BookLevel(level(Set, b'B', 4, 3, 0, 40))),
+        (20, 0, Body::BookLevel(level(Set, b'A', 6, 1, 0, 40))),
+        (20, last, Body::BookLevel(level(Set, b'A', 7, 2, 1, 40))),
+        (21, 0, ends(level(Delete, b'A', 6, 0, 0, 41))),
+        (21, 0, Body::BookLevel(level(Set, b'B', 5, 1, 0, 41))),
+        (21, 0, print(TradeFeed::Levels, 0, 41)),
+        (22, last, Body::BookLevel(level(None, b'N', 0, 0, 255, 42))),
+        (23, last, print(TradeFeed::Levels, 0, 43)),
+        (24, last, Body::BookLevel(level(Clear, b'N', 0, 0, 255, 44))),
+    ]
 }
 
 fn records(reader: &mut SessionReader) -> Vec<Record> {
     reader
         .blocks()
         .flat_map(|block| block.unwrap().inputs)
-        .filter(|record| !matches!(record.kind(), Some(Kind::Cold | Kind::SessionPhase)))
+        .filter(|record| !matches!(record.kind(), Some(Kind::SessionPhase)))
+        // The definition enters with the first record of an import.
+        .filter(|record| record.kind() != Some(Kind::Cold) || record.body[0] > 0)
         .collect()
 }
 
@@ -76,9 +151,14 @@ fn a_session_survives_the_way_out_and_back() {
     let files: Vec<PathBuf> = written.files.into_keys().collect();
     let names: Vec<_> = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     let expected =
-        ["cmbp-1", "definition", "mbp-1", "statistics", "status", "trades"].map(|s| format!("{s}.dbn.zst"));
+        ["cmbp-1", "definition", "imbalance", "mbo", "mbp-1", "mbp-10", "statistics", "status", "trades"]
+            .map(|schema| format!("{schema}.dbn.zst"));
     assert_eq!(names, expected);
-    assert_eq!(dbn_sums(&files[2], None).unwrap().records["MBP1Msg"], 3);
+    for (place, kind, count) in
+        [(3, "MBOMsg", 7), (4, "MBP1Msg", 3), (5, "MBP10Msg", 6), (2, "ImbalanceMsg", 1)]
+    {
+        assert_eq!(dbn_sums(&files[place], None).unwrap().records[kind], count, "{kind}");
+    }
 
     let out = folder.path().join("second");
     let finished = import_dbn(&DbnRequest::new(&files), &out, &mut |_| {}).unwrap();

@@ -1,8 +1,10 @@
 //! What each kind of input does to the state, and whom it tells.
 
+use super::depth::ends_group;
 use super::{Kernel, venue_time};
 use crate::book::Stated;
 use crate::config::FillProfile;
+use crate::depth::Depths;
 use crate::event::{Event, StateReason, StopReason};
 use crate::ids::{InstrumentIx, Seq, StrategyIx};
 use crate::input::{Cold, Command};
@@ -20,15 +22,16 @@ impl<S: Strategy> Kernel<S> {
     #[inline]
     pub(super) fn apply_kind(&mut self, kind: Kind, record: &Record, cold: Option<&Cold>, seq: Seq) {
         if record.has(flags::EXTENDED) && self.ignores_extended(kind, record.instrument()) {
-            return;
+            return self.keep_book(record);
         }
         match record.as_quote() {
             Some(quote) => self.apply_quote(record, quote, seq),
+            None if kind.is_depth() => self.apply_depth(record, seq),
             None => self.apply_other(record, cold, seq),
         }
     }
 
-    /// Records outside regular hours stay on the tape; books and strategies see them only when asked to.
+    /// Records outside regular hours stay on the tape; best prices and strategies see them only when asked to.
     /// An index has no extended session: its closing value is published after the stocks' close.
     #[cold]
     fn ignores_extended(&self, kind: Kind, ix: InstrumentIx) -> bool {
@@ -54,9 +57,10 @@ impl<S: Strategy> Kernel<S> {
             Body::Tick => self.run_due(record.ts()),
             Body::Seal if record.has(flags::END) => self.finish(seq),
             Body::Seal => {}
+            Body::BookLevel(_) | Body::BookOrder(_) => self.apply_depth(record, seq),
             Body::Cold(_) => {
                 if let Some(cold) = cold {
-                    self.apply_cold(cold, seq);
+                    self.apply_cold(cold, ix, seq);
                 }
             }
         }
@@ -88,7 +92,7 @@ impl<S: Strategy> Kernel<S> {
     }
 
     #[inline]
-    fn quote_stated(&mut self, record: &Record, seq: Seq) {
+    pub(super) fn quote_stated(&mut self, record: &Record, seq: Seq) {
         if !record.has(flags::LAST) {
             return;
         }
@@ -114,6 +118,9 @@ impl<S: Strategy> Kernel<S> {
         }
         self.core.schedule_mark(seq);
         self.call_all(seq, |strategy, ctx| strategy.on_trade(ctx, ix, trade));
+        if ends_group(record, trade) {
+            self.apply_depth(record, seq);
+        }
     }
 
     fn apply_bar(&mut self, record: &Record, bar: &Bar, seq: Seq) {
@@ -164,7 +171,7 @@ impl<S: Strategy> Kernel<S> {
         self.call_all(seq, |strategy, ctx| strategy.on_session(ctx, phase));
     }
 
-    fn apply_cold(&mut self, cold: &Cold, seq: Seq) {
+    fn apply_cold(&mut self, cold: &Cold, ix: InstrumentIx, seq: Seq) {
         match cold {
             Cold::Start(_) => self.call_all(seq, |strategy, ctx| strategy.on_start(ctx)),
             Cold::Definition(def) => {
@@ -174,7 +181,13 @@ impl<S: Strategy> Kernel<S> {
             }
             Cold::Command(command) => self.apply_command(command, seq),
             Cold::JournalLag { blocks } => self.core.journal_lag = *blocks,
-            Cold::Resumed { .. } => self.core.tops.iter_mut().for_each(|top| top.forget_before(Nanos::MAX)),
+            Cold::Resumed { .. } => {
+                self.core.tops.iter_mut().for_each(|top| top.forget_before(Nanos::MAX));
+                self.core.depths = Depths::default();
+            }
+            Cold::Imbalance(imbalance) => {
+                self.call_all(seq, |strategy, ctx| strategy.on_imbalance(ctx, ix, imbalance));
+            }
         }
     }
 

@@ -10,6 +10,7 @@
 //! [`STRATEGY_EVENTS_MAX`](crate::block::STRATEGY_EVENTS_MAX) at one instant is stopped.
 
 mod callbacks;
+mod depth;
 mod due;
 mod error;
 mod inputs;
@@ -170,7 +171,7 @@ impl<S: Strategy> Kernel<S> {
                 return Err(KernelError::UndefinedInstrument { seq, instrument: record.instrument, defined });
             }
         } else if kind == Kind::Cold {
-            self.check_cold(cold.ok_or(KernelError::MissingPayload { seq })?, seq)?;
+            self.check_cold(record, cold.ok_or(KernelError::MissingPayload { seq })?, seq)?;
         }
         if self.is_finished {
             return Err(KernelError::Finished { seq });
@@ -178,7 +179,7 @@ impl<S: Strategy> Kernel<S> {
         Ok(kind)
     }
 
-    fn check_cold(&self, cold: &Cold, seq: Seq) -> Result<(), KernelError> {
+    fn check_cold(&self, record: &Record, cold: &Cold, seq: Seq) -> Result<(), KernelError> {
         match cold {
             Cold::Start(config) if **config != self.core.config => Err(KernelError::OtherConfig { seq }),
             Cold::Definition(def) => {
@@ -194,7 +195,15 @@ impl<S: Strategy> Kernel<S> {
                 };
                 Err(KernelError::BadDefinition { seq, symbol: def.symbol.clone(), problem })
             }
-            Cold::Start(_) | Cold::Command(_) | Cold::JournalLag { .. } | Cold::Resumed { .. } => Ok(()),
+            Cold::Imbalance(_) if record.instrument as usize >= self.core.instruments.len() => {
+                let defined = self.core.instruments.len();
+                Err(KernelError::UndefinedInstrument { seq, instrument: record.instrument, defined })
+            }
+            Cold::Start(_)
+            | Cold::Command(_)
+            | Cold::JournalLag { .. }
+            | Cold::Resumed { .. }
+            | Cold::Imbalance(_) => Ok(()),
         }
     }
 

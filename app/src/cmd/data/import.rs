@@ -6,9 +6,9 @@ use crate::failure::Failure;
 use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
 use onetape_calendar::Date;
-use onetape_tape::import::Progress;
 use onetape_tape::import::dbn::{DbnRequest, import_dbn};
 use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean};
+use onetape_tape::import::{Progress, SizeRule};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -42,6 +42,10 @@ pub(crate) struct LeanArgs {
     /// Last date (yyyy-mm-dd).
     #[arg(long, value_name = "DATE")]
     to: Option<String>,
+    /// Size beside the best price where tick files hold exchanges' own quotes: that of the best
+    /// exchange, or the sum over all at the price.
+    #[arg(long, value_enum, default_value = "best")]
+    nbbo_size: NbboSizeArg,
     /// Session folder to write.
     #[arg(long, value_name = "SESSION")]
     out: PathBuf,
@@ -59,6 +63,12 @@ pub(crate) struct DbnArgs {
     /// Session folder to write.
     #[arg(long, value_name = "SESSION")]
     out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum NbboSizeArg {
+    Best,
+    Sum,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,6 +95,10 @@ fn lean(args: &LeanArgs, session: &Session<'_>) -> Result<u8, Failure> {
         resolution: parse_resolution(&args.resolution)?,
         from: parse_date("--from", args.from.as_deref())?,
         to: parse_date("--to", args.to.as_deref())?,
+        nbbo_size: match args.nbbo_size {
+            NbboSizeArg::Best => SizeRule::Best,
+            NbboSizeArg::Sum => SizeRule::Sum,
+        },
     };
     let finished = import_lean(&request, &args.out, &mut |progress| show(progress, session))
         .map_err(|error| Failure::input(error.to_string()))?;

@@ -1,6 +1,7 @@
 //! `onetape data`: one file per command.
 
 mod check;
+mod depth;
 mod generate;
 mod import;
 mod info;
@@ -25,6 +26,8 @@ pub(crate) enum DataCommand {
     Check(check::CheckArgs),
     /// What a session or a DBN file holds.
     Info(info::InfoArgs),
+    /// An instrument's book, by price, at an instant of a session.
+    Depth(depth::DepthArgs),
 }
 
 pub(crate) fn run(command: &DataCommand, session: &Session<'_>) -> Result<u8, Failure> {
@@ -33,6 +36,7 @@ pub(crate) fn run(command: &DataCommand, session: &Session<'_>) -> Result<u8, Fa
         DataCommand::Generate(args) => generate::run(args, session),
         DataCommand::Check(args) => check::run(args, session),
         DataCommand::Info(args) => info::run(args, session),
+        DataCommand::Depth(args) => depth::run(args, session),
     }
 }
 

@@ -78,6 +78,26 @@ const STATISTIC: &[Field] = &[
     part(3, 32, 32, Previous),
     word(4, Zero),
 ];
+const BOOK_LEVEL: &[Field] = &[
+    word(0, SameInstrument),
+    word(1, Zero),
+    part(2, 0, 32, Zero),
+    part(2, 32, 32, Previous),
+    part(3, 0, 8, Zero),
+    part(3, 8, 8, Zero),
+    part(3, 16, 48, Zero),
+    word(4, Zero),
+];
+const BOOK_ORDER: &[Field] = &[
+    word(0, Zero),
+    word(1, SameInstrument),
+    word(2, Zero),
+    part(3, 0, 32, Previous),
+    part(3, 32, 32, Zero),
+    part(4, 0, 8, Zero),
+    part(4, 8, 8, Zero),
+    part(4, 16, 48, Zero),
+];
 const COLD: &[Field] = &[word(0, Previous), word(1, Zero), word(2, Zero), word(3, Zero), word(4, Zero)];
 const PLAIN: &[Field] = &[word(0, Zero), word(1, Zero), word(2, Zero), word(3, Zero), word(4, Zero)];
 
@@ -93,6 +113,8 @@ pub(super) const fn fields(kind: Kind) -> &'static [Field] {
         Kind::Trade => TRADE,
         Kind::TradeBar | Kind::BidBar | Kind::AskBar => BAR,
         Kind::Statistic => STATISTIC,
+        Kind::BookLevel => BOOK_LEVEL,
+        Kind::BookOrder => BOOK_ORDER,
     }
 }
 

@@ -23,6 +23,7 @@ mod sink;
 mod terms;
 
 pub use error::ImportError;
+pub use nbbo::SizeRule;
 pub use sink::{InputSink, MemorySink};
 
 use std::path::PathBuf;

@@ -115,6 +115,10 @@ impl SessionWriter {
         let kind = record.kind().ok_or(SessionError::NotForSession { record: at, what: "unknown kind" })?;
         let defined = self.symbols.len() as u32;
         match (kind, &cold) {
+            (Kind::Cold, Some(Cold::Imbalance(_))) if record.instrument >= defined => {
+                let found = record.instrument;
+                return Err(SessionError::UndefinedInstrument { record: at, found, defined });
+            }
             (Kind::Cold, Some(payload)) => self.admit_cold(&mut record, payload)?,
             (Kind::Cold, None) => {
                 return Err(SessionError::NotForSession { record: at, what: "cold record without payload" });
@@ -175,7 +179,7 @@ impl SessionWriter {
                 record.instrument = defined;
             }
             // A recorded live run keeps what was measured and commanded while it ran.
-            Cold::Command(_) | Cold::JournalLag { .. } | Cold::Resumed { .. } => {}
+            Cold::Command(_) | Cold::JournalLag { .. } | Cold::Resumed { .. } | Cold::Imbalance(_) => {}
         }
         Ok(())
     }

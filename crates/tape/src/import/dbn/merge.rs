@@ -3,6 +3,7 @@
 use super::DbnRequest;
 use super::decode::{DbnFile, dbn_error};
 use super::define::{Facts, Undefined};
+use super::depth::{BookFeed, imbalance};
 use super::records::{Skipped, convert, period_ns};
 use super::scan::{Key, Scan, index_ts};
 use crate::import::sink::define;
@@ -11,8 +12,9 @@ use crate::import::{ImportError, InputSink, OnProgress, Progress};
 use dbn::RecordRefEnum;
 use onetape_calendar::{Date, DayClock, Market, Zone, sessions};
 use onetape_engine::ids::InstrumentIx;
+use onetape_engine::input::{Cold, Imbalance};
 use onetape_engine::num::{DAY, Nanos};
-use onetape_engine::record::{Phase, Record, flags};
+use onetape_engine::record::{Kind, Phase, Record, flags};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
@@ -125,6 +127,11 @@ struct Stream {
     known: BTreeMap<u32, (u64, InstrumentIx)>,
     marker: ExtendedMarker,
     converted: Vec<Record>,
+    books: BookFeed,
+    /// Imbalances that are ready, by the word their records hold.
+    imbalances: BTreeMap<u64, Box<Imbalance>>,
+    /// No record enters before this; used where records must keep their order.
+    floor: u64,
 }
 
 impl Stream {
@@ -138,8 +145,11 @@ impl Stream {
             known: BTreeMap::new(),
             marker: ExtendedMarker::default(),
             converted: Vec::new(),
+            books: BookFeed::default(),
+            imbalances: BTreeMap::new(),
+            floor: 0,
         };
-        if !scan.files[place].is_ordered {
+        if !scan.files[place].is_ordered && !scan.files[place].has_depth {
             while stream.advance(scan, table)? {}
             stream.file = None;
             stream.ready.make_contiguous().sort_by_key(|record| record.ts);
@@ -165,7 +175,7 @@ impl Stream {
         let header = *record.header();
         let record = record.as_enum().map_err(|error| dbn_error(&self.path, number, error.to_string()))?;
         let Some(at) = index_ts(&record) else { return Ok(true) };
-        if matches!(record, RecordRefEnum::InstrumentDef(_) | RecordRefEnum::Imbalance(_)) {
+        if matches!(record, RecordRefEnum::InstrumentDef(_)) {
             return Ok(true);
         }
         let instrument = match self.known.get(&header.instrument_id) {
@@ -178,8 +188,19 @@ impl Stream {
             }
         };
         self.converted.clear();
-        match convert(&record, instrument, &mut self.converted) {
+        match convert(&record, instrument, &mut self.books, &mut self.converted) {
             Ok(()) | Err(Skipped::NotData | Skipped::NoPrice | Skipped::NoState) => {}
+            Err(Skipped::Impossible(what)) => return Err(dbn_error(&self.path, number, what.to_string())),
+        }
+        if let (RecordRefEnum::Imbalance(message), [announced]) = (&record, self.converted.as_mut_slice()) {
+            announced.body[0] = number;
+            self.imbalances.insert(number, Box::new(imbalance(message)));
+        }
+        if scan.files[self.place].has_depth {
+            for converted in &mut self.converted {
+                self.floor = self.floor.max(converted.ts);
+                converted.ts = self.floor;
+            }
         }
         let is_daily = period_ns(header.rtype).is_some_and(|period| period >= DAY);
         if let Some(market) = table.hours[instrument.index()].filter(|_| !is_daily) {
@@ -255,9 +276,10 @@ fn merge(
             sink.push(phase, None)?;
             continue;
         }
-        match next.and_then(|stream| stream.ready.pop_front()) {
-            Some(record) => sink.push(record, None)?,
-            None => return Ok(()),
-        }
+        let Some(stream) = next else { return Ok(()) };
+        let Some(record) = stream.ready.pop_front() else { return Ok(()) };
+        let is_cold = record.kind == Kind::Cold as u8;
+        let payload = if is_cold { stream.imbalances.remove(&record.body[0]) } else { None };
+        sink.push(record, payload.map(Cold::Imbalance))?;
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! decode   one file as a stream of records (v1–v3, plain, zstd, several frames, fragments)
+//! depth    order-by-order and ten-level records as changes of a book
 //! records  what each record type becomes       define  instruments from definitions or mappings
 //! scan     first pass: instruments, order, span        merge   second pass: files by receipt time
 //! sums     counts and sums of a file, to compare with other decoders
@@ -13,6 +14,9 @@
 //! - mbp-1 and tbbo records give a quote, and a trade after it when the action is one: the levels
 //!   state the book before the trade. Sampled quotes (bbo, cbbo) enter at the end of their
 //!   interval and hold for two intervals.
+//! - mbo records are one record each; a snapshot that does not begin with a clear gets one. An mbp-10 record
+//!   becomes the changes since the one before of its instrument and publisher: levels that left the ten are
+//!   deleted. Groups end where the source says so. Prints of both are trades.
 //! - Undefined prices are an explicit empty side. The head's venue is the publisher; of
 //!   consolidated quotes the publishers of bid and ask.
 //! - All instruments that have records are defined at the first instant of the session: underlyings and
@@ -24,12 +28,13 @@
 //! - Records outside the hours of a US share or option class carry `EXTENDED`; daily bars never do.
 //!
 //! # Limits
-//! Order-by-order and ten-level books (mbo, mbp-10) are refused: a session has no record for them.
-//! Imbalances, mappings and system messages are counted, not stored. Memory is a few buffers a
-//! file; a file whose receipt times go back is sorted in memory instead.
+//! Mappings and system messages are counted, not stored. Memory is a few buffers a file; a file whose receipt
+//! times go back is sorted in memory instead, unless it holds mbo or mbp-10: their order is the book, so such a
+//! record enters at the time of the one before. Price-level records inside an mbo file are refused.
 
 mod decode;
 mod define;
+mod depth;
 mod merge;
 mod records;
 mod scan;
@@ -59,9 +64,10 @@ impl DbnRequest {
     }
 }
 
-const POLICIES: [&str; 5] = [
+const POLICIES: [&str; 6] = [
     "records enter at ts_recv, else ts_event; bars and sampled quotes at the end of their interval",
     "an undefined price is an explicit empty side",
+    "mbp-10 records enter as changes of price levels, mbo records as order events",
     "the quote of an mbp-1 or tbbo trade precedes the trade",
     "instruments are defined at the first instant of the session",
     "files are merged by receipt time, ties by their order in the request",

@@ -4,6 +4,7 @@
 //! is stamped with its start, at its end. An undefined `ts_event` reads as the receipt time.
 //! Undefined prices (`i64::MAX`) are an explicit empty side: price and size 0.
 
+use super::depth::BookFeed;
 use dbn::{
     BboMsg, BidAskPair, CbboMsg, Cmbp1Msg, ConsolidatedBidAskPair, Mbp1Msg, OhlcvMsg, RecordRefEnum, StatMsg,
     StatusMsg, TradeMsg, UNDEF_ORDER_SIZE, UNDEF_PRICE, UNDEF_TIMESTAMP,
@@ -81,6 +82,8 @@ pub(super) enum Skipped {
     NoPrice,
     /// A status message that says nothing about trading.
     NoState,
+    /// A record that cannot be: the import ends.
+    Impossible(&'static str),
 }
 
 /// Appends the inputs a record becomes.
@@ -89,12 +92,16 @@ pub(super) enum Skipped {
 pub(super) fn convert(
     record: &RecordRefEnum<'_>,
     instrument: InstrumentIx,
+    books: &mut BookFeed,
     out: &mut Vec<Record>,
 ) -> Result<(), Skipped> {
     let (ts, ts_src) = times(record).ok_or(Skipped::NotData)?;
     let publisher = match record {
         RecordRefEnum::Trade(m) => m.hd.publisher_id,
         RecordRefEnum::Mbp1(m) => m.hd.publisher_id,
+        RecordRefEnum::Mbo(m) => m.hd.publisher_id,
+        RecordRefEnum::Mbp10(m) => m.hd.publisher_id,
+        RecordRefEnum::Imbalance(m) => m.hd.publisher_id,
         RecordRefEnum::Bbo(m) => m.hd.publisher_id,
         RecordRefEnum::Cmbp1(m) => m.hd.publisher_id,
         _ => 0,
@@ -103,6 +110,9 @@ pub(super) fn convert(
     let head = Head { ts, ts_src, instrument, venue: VenueIx(publisher), flags: flags::LAST };
     match record {
         RecordRefEnum::Trade(m) => out.push(trade(m, head)?),
+        RecordRefEnum::Mbo(m) => books.order(m, head, out)?,
+        RecordRefEnum::Mbp10(m) => books.levels(m, head, out)?,
+        RecordRefEnum::Imbalance(_) => out.push(Record::new(head, Body::Cold(0))),
         RecordRefEnum::Mbp1(m) => mbp1(m, head, out),
         RecordRefEnum::Bbo(m) => out.push(bbo(m, head)),
         RecordRefEnum::Cmbp1(m) => cmbp1(m, head, out),
@@ -115,7 +125,7 @@ pub(super) fn convert(
     Ok(())
 }
 
-fn size(raw: u32) -> i64 {
+pub(super) fn size(raw: u32) -> i64 {
     if raw == UNDEF_ORDER_SIZE { 0 } else { i64::from(raw) * SCALE }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct FileScan {
     pub(super) dataset: usize,
     /// Receipt times never go back.
     pub(super) is_ordered: bool,
+    /// Holds order or price-level records, whose order is never changed.
+    pub(super) has_depth: bool,
     /// Records by type.
     pub(super) counts: BTreeMap<&'static str, u64>,
     mapping: TsSymbolMap,
@@ -114,11 +116,16 @@ pub(super) fn scan(request: &DbnRequest) -> Result<Scan, ImportError> {
     }
     for file in &scan.files {
         if !file.is_ordered {
-            scan.notes.push("a file whose receipt times go back was sorted".to_string());
+            scan.notes.push(if file.has_depth {
+                "records of a book whose receipt times go back enter at the time of the one before"
+                    .to_string()
+            } else {
+                "a file whose receipt times go back was sorted".to_string()
+            });
         }
     }
     if scan.span.is_none() {
-        let what = "the files hold no quotes, trades, bars, statistics or status messages";
+        let what = "the files hold no quotes, books, trades, bars, statistics or status messages";
         return Err(ImportError::NothingFound { what: what.to_string() });
     }
     Ok(scan)
@@ -143,7 +150,13 @@ fn collect_symbols(path: &Path, request: &DbnRequest, scan: &mut Scan) -> Result
         scan.datasets.push(name);
         scan.datasets.len() - 1
     });
-    scan.files.push(FileScan { dataset, is_ordered: true, counts: BTreeMap::new(), mapping });
+    scan.files.push(FileScan {
+        dataset,
+        is_ordered: true,
+        has_depth: false,
+        counts: BTreeMap::new(),
+        mapping,
+    });
     while let Some(record) = file.next_record()? {
         match record.header().rtype {
             rtype::INSTRUMENT_DEF => {
@@ -189,16 +202,10 @@ fn collect_records(
         })?;
         let kind = record_type(&record);
         *scan.files[place].counts.entry(kind).or_default() += 1;
-        if matches!(record, RecordRefEnum::Mbo(_) | RecordRefEnum::Mbp10(_)) {
-            let what = format!(
-                "{kind} records are full order books, which sessions do not hold; import mbp-1, tbbo, bbo or trades"
-            );
-            return Err(super::decode::dbn_error(path, number, what));
-        }
+        scan.files[place].has_depth |= matches!(record, RecordRefEnum::Mbo(_) | RecordRefEnum::Mbp10(_));
         if matches!(
             record,
             RecordRefEnum::InstrumentDef(_)
-                | RecordRefEnum::Imbalance(_)
                 | RecordRefEnum::Error(_)
                 | RecordRefEnum::SymbolMapping(_)
                 | RecordRefEnum::System(_)
@@ -288,6 +295,14 @@ impl Found {
             RecordRefEnum::Cbbo(m) => {
                 self.interval_ns = self.interval_ns.max(period_ns(rtype));
                 self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+            }
+            RecordRefEnum::Mbp10(m) => {
+                self.has_every_change = true;
+                self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+            }
+            RecordRefEnum::Mbo(m) => {
+                self.has_every_change = true;
+                self.is_penny |= off_grid(m.price);
             }
             RecordRefEnum::Trade(m) => self.is_penny |= off_grid(m.price),
             _ => {}

@@ -1,9 +1,11 @@
-//! A session's quotes, trades, statistics and statuses as DBN files, version 3, zstd.
+//! A session's quotes, books, trades, statistics, imbalances and statuses as DBN files, version 3, zstd.
 //!
 //! ```text
 //! <out>/definition.dbn.zst   every instrument          <out>/statistics.dbn.zst
 //!       mbp-1.dbn.zst        bid and ask of one venue  <out>/status.dbn.zst
 //!       cmbp-1.dbn.zst       of two venues             <out>/trades.dbn.zst
+//!       mbo.dbn.zst          books by order            <out>/imbalance.dbn.zst
+//!       mbp-10.dbn.zst       books by price
 //! ```
 //! A trade that follows a quote of the same instant and sequence is written into that quote's
 //! record, as such records are read; importing the files gives the session's records back.
@@ -11,7 +13,9 @@
 //! # Limits
 //! Bars have no period in a session and are not written, nor are session phases (the calendar gives
 //! them) and flags beyond the snapshot bit. Venues become publisher ids, instrument n the id n + 1.
-//! Sizes must be whole and below 2^32.
+//! Sizes must be whole and below 2^32. Of a book by price the ten best levels of a side are written.
+
+mod depth;
 
 use crate::import::ImportError;
 use crate::session::SessionReader;
@@ -25,10 +29,13 @@ use dbn::{
     UNDEF_TIMESTAMP,
 };
 use onetape_engine::block::Block;
+use onetape_engine::depth::Depth;
 use onetape_engine::input::Cold;
 use onetape_engine::instrument::{ExerciseStyle, InstrumentDef, InstrumentKind, Right, Settlement, TickRule};
 use onetape_engine::num::SCALE;
-use onetape_engine::record::{Body, Quote, Record, Statistic, StatisticKind, Status, Trade, flags};
+use onetape_engine::record::{
+    Body, Quote, Record, Statistic, StatisticKind, Status, Trade, TradeFeed, flags,
+};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -106,10 +113,23 @@ fn write_all(session: &mut SessionReader, folder: &Path) -> Result<DbnWritten, I
             }
             match record.body() {
                 Some(Body::Quote(_)) => quote = Some(*record),
+                Some(Body::Trade(trade)) if trade.feed == TradeFeed::Orders as u8 => {
+                    writer.order_print(record, &trade)?;
+                }
+                Some(Body::Trade(trade)) if trade.feed == TradeFeed::Levels as u8 => {
+                    writer.level_print(record, &trade)?;
+                }
                 Some(Body::Trade(trade)) => writer.trade(record, &trade)?,
+                Some(Body::BookOrder(order)) => writer.order(record, &order)?,
+                Some(Body::BookLevel(level)) => writer.level(record, &level)?,
                 Some(Body::Statistic(statistic)) => writer.statistic(record, &statistic)?,
                 Some(Body::Status(status)) => writer.status(record, &status)?,
-                Some(Body::Cold(_) | Body::SessionPhase(_) | Body::Tick | Body::Seal) | None => {}
+                Some(Body::Cold(index)) => {
+                    if let Some(Cold::Imbalance(imbalance)) = block.cold.get(index as usize) {
+                        writer.imbalance(record, imbalance)?;
+                    }
+                }
+                Some(Body::SessionPhase(_) | Body::Tick | Body::Seal) | None => {}
                 Some(_) => writer.leave_out(record),
             }
         }
@@ -122,7 +142,8 @@ fn write_all(session: &mut SessionReader, folder: &Path) -> Result<DbnWritten, I
 }
 
 fn is_pair(quote: &Record, record: &Record, trade: &Trade) -> bool {
-    let is_same = (quote.ts, quote.ts_src, quote.instrument) == (record.ts, record.ts_src, record.instrument);
+    let is_same = trade.feed == TradeFeed::Prints as u8
+        && (quote.ts, quote.ts_src, quote.instrument) == (record.ts, record.ts_src, record.instrument);
     is_same && matches!(quote.body(), Some(Body::Quote(body)) if body.sequence == trade.sequence)
 }
 
@@ -131,6 +152,8 @@ struct Writer {
     metadata: Metadata,
     outputs: BTreeMap<u16, (PathBuf, Output, u64)>,
     left_out: BTreeMap<String, u64>,
+    /// Books by price, by instrument and venue.
+    books: BTreeMap<(u32, u16), Depth>,
 }
 
 impl Writer {
@@ -162,7 +185,13 @@ impl Writer {
             .symbols(defs.iter().map(|def| def.symbol.clone()).collect())
             .mappings(defs.iter().enumerate().map(mapping).collect())
             .build();
-        Writer { folder: folder.to_path_buf(), metadata, outputs: BTreeMap::new(), left_out: BTreeMap::new() }
+        Writer {
+            folder: folder.to_path_buf(),
+            metadata,
+            outputs: BTreeMap::new(),
+            left_out: BTreeMap::new(),
+            books: BTreeMap::new(),
+        }
     }
 
     fn encode_error(&self, error: &dbn::Error) -> ImportError {

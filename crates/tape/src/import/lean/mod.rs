@@ -49,6 +49,7 @@ mod ticks;
 
 use super::terms::{number_of, underlying_of};
 use super::{ImportError, InputSink, OnProgress, Progress};
+use crate::import::nbbo::SizeRule;
 use crate::session::{Finished, SessionMeta, SessionWriter};
 use define::Definer;
 use files::{DataType, SourceFile};
@@ -173,6 +174,8 @@ pub struct LeanRequest {
     pub from: Option<Date>,
     /// Last date, included; `None` for the last there is.
     pub to: Option<Date>,
+    /// Size beside the best price where files hold exchanges' own quotes.
+    pub nbbo_size: SizeRule,
 }
 
 impl LeanRequest {
@@ -186,6 +189,7 @@ impl LeanRequest {
             resolution: Resolution::Minute,
             from: None,
             to: None,
+            nbbo_size: SizeRule::Best,
         }
     }
 
@@ -233,6 +237,11 @@ pub fn import_lean(
         request.symbols.join(", ")
     );
     meta.importer.policies = POLICIES.iter().map(|policy| (*policy).to_string()).collect();
+    if request.nbbo_size == SizeRule::Sum {
+        meta.importer
+            .policies
+            .push("the size beside the best price is the sum over exchanges at it".to_string());
+    }
     meta.importer.policies.extend(plan.notes.iter().cloned());
     let mut writer = SessionWriter::create(out, meta)?;
     read(&plan, request, &mut writer, on_progress)?;

@@ -3,7 +3,7 @@
 use super::archive::EntryLines;
 use super::ticks::{Row, parse};
 use crate::import::ImportError;
-use crate::import::nbbo::Nbbo;
+use crate::import::nbbo::{Nbbo, SizeRule};
 use std::path::Path;
 
 /// Rows that decide what kind of file it is.
@@ -44,7 +44,12 @@ pub(super) enum Book {
 
 impl Book {
     /// The kind of a quote file: pairs of rows that share their time state the national best.
-    pub(super) fn of(sample: &mut EntryLines, path: &Path) -> Result<Book, ImportError> {
+    pub(super) fn of(
+        sample: &mut EntryLines,
+        path: &Path,
+        rule: SizeRule,
+        date: u32,
+    ) -> Result<Book, ImportError> {
         let (mut rows, mut pairs) = (0, 0);
         let mut waiting = None;
         while let (true, Some(line)) = (rows < SAMPLE_ROWS, sample.next_line()?) {
@@ -68,7 +73,7 @@ impl Book {
         Ok(if is_best {
             Book::Best { now: Shown::default(), last: Shown::default(), is_bid_waiting: false }
         } else {
-            Book::Exchanges { quotes: Box::new(Nbbo::new()), last: Shown::default() }
+            Book::Exchanges { quotes: Box::new(Nbbo::new(rule, date)), last: Shown::default() }
         })
     }
 

@@ -24,7 +24,7 @@ use super::files::{DataType, SourceFile};
 use super::rows::{Columns, Fault, PriceScale};
 use super::tick_book::{Book, Shown};
 use super::{LeanKind, LeanRequest, Plan};
-use crate::import::terms::phases;
+use crate::import::terms::{number_of, phases};
 use crate::import::{ImportError, InputSink, OnProgress, Progress};
 use onetape_calendar::{Date, DayClock};
 use onetape_engine::ids::{InstrumentIx, VenueIx};
@@ -64,7 +64,9 @@ pub(super) fn read(
                 let key = definer.key_of(place, file, &archive.names()[index])?;
                 keys.insert(key);
                 let book = match file.data {
-                    DataType::Quote => Book::of(&mut archive.stream(index)?, &file.path)?,
+                    DataType::Quote => {
+                        Book::of(&mut archive.stream(index)?, &file.path, request.nbbo_size, number_of(date))?
+                    }
                     _ => Book::Trades,
                 };
                 opened.push((key, file, clock, archive.stream(index)?, book));

@@ -8,8 +8,17 @@
 //! Invariant: the order of records is the order in which they were knowable (`ts` never
 //! decreases); `ts_src` is the exchange's own time, of a bar its end.
 
+mod depth;
+mod market;
+
+pub use depth::{BookAction, BookLevel, BookOrder, Side};
+pub use market::{
+    Bar, HalfBar, Phase, Quote, SessionPhase, Statistic, StatisticKind, Status, Trade, TradeClass, TradeFeed,
+    TradingState,
+};
+
 use crate::ids::{InstrumentIx, VenueIx};
-use crate::num::{Nanos, Price, Qty};
+use crate::num::Nanos;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute, transmute_ref};
 
 /// What a record is. The numbers are part of the file format.
@@ -38,11 +47,15 @@ pub enum Kind {
     Statistic = 21,
     /// Trading status of an instrument: [`Status`].
     Status = 22,
+    /// Change of a price level of the book (L2): [`BookLevel`].
+    BookLevel = 23,
+    /// Event of one order of the book (L3): [`BookOrder`].
+    BookOrder = 24,
 }
 
 impl Kind {
     /// Every kind, in wire order.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Cold,
         Kind::Tick,
         Kind::Seal,
@@ -54,6 +67,8 @@ impl Kind {
         Kind::AskBar,
         Kind::Statistic,
         Kind::Status,
+        Kind::BookLevel,
+        Kind::BookOrder,
     ];
 
     /// The kind of a wire byte.
@@ -71,6 +86,8 @@ impl Kind {
             20 => Kind::AskBar,
             21 => Kind::Statistic,
             22 => Kind::Status,
+            23 => Kind::BookLevel,
+            24 => Kind::BookOrder,
             _ => return None,
         })
     }
@@ -79,6 +96,12 @@ impl Kind {
     #[inline]
     pub fn is_market(self) -> bool {
         self as u8 >= Kind::Quote as u8
+    }
+
+    /// Whether records of this kind build a book of several levels.
+    #[inline]
+    pub fn is_depth(self) -> bool {
+        matches!(self, Kind::BookLevel | Kind::BookOrder)
     }
 
     /// Stable lower-case name, as printed and filtered on.
@@ -95,13 +118,15 @@ impl Kind {
             Kind::AskBar => "ask_bar",
             Kind::Statistic => "statistic",
             Kind::Status => "status",
+            Kind::BookLevel => "book_level",
+            Kind::BookOrder => "book_order",
         }
     }
 }
 
 /// Bits of [`Record::flags`].
 pub mod flags {
-    /// Last record of an atomic group (a quote bar's second half); callbacks fire here.
+    /// Last record of an atomic group (a quote bar's second half, a book's event); callbacks fire here.
     pub const LAST: u8 = 1;
     /// The quote's bid side is stated by this record (zero price or size = an explicit zero bid).
     pub const BID: u8 = 2;
@@ -115,252 +140,6 @@ pub mod flags {
     pub const SNAPSHOT: u8 = 32;
     /// On a seal: the tape ends here, and what is due up to the last settlement runs.
     pub const END: u8 = 64;
-}
-
-/// A consolidated or venue quote. A side is live when its price and size are above zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Quote {
-    /// Best bid, 1e-9.
-    pub bid: i64,
-    /// Best ask, 1e-9.
-    pub ask: i64,
-    /// Displayed bid size, 1e-9.
-    pub bid_size: i64,
-    /// Displayed ask size, 1e-9.
-    pub ask_size: i64,
-    /// Venue of the ask; the head's venue is the bid's.
-    pub ask_venue: u16,
-    /// Raw quote condition of the source, 0 when it has none.
-    pub condition: u16,
-    /// Source sequence number, 0 when it has none.
-    pub sequence: u32,
-}
-
-/// Class of a trade print (`specs`: which prints update the last price or justify a fill).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum TradeClass {
-    /// Regular way.
-    Regular = 0,
-    /// Automatic execution.
-    Auto = 1,
-    /// Intermarket sweep.
-    Iso = 2,
-    /// Price-improvement auction.
-    Auction = 3,
-    /// Cross.
-    Cross = 4,
-    /// Floor.
-    Floor = 5,
-    /// Part of a multi-leg trade.
-    MultiLeg = 6,
-    /// Tied to stock.
-    StockTied = 7,
-    /// Reported late.
-    Late = 8,
-    /// Out of sequence.
-    OutOfSequence = 9,
-    /// Cancels an earlier print.
-    Cancel = 10,
-    /// Opening print.
-    Open = 11,
-    /// Reopening print.
-    Reopen = 12,
-    /// Odd lot.
-    OddLot = 13,
-    /// Class unknown to the importer.
-    Other = 14,
-}
-
-impl TradeClass {
-    const ALL: [TradeClass; 15] = [
-        TradeClass::Regular,
-        TradeClass::Auto,
-        TradeClass::Iso,
-        TradeClass::Auction,
-        TradeClass::Cross,
-        TradeClass::Floor,
-        TradeClass::MultiLeg,
-        TradeClass::StockTied,
-        TradeClass::Late,
-        TradeClass::OutOfSequence,
-        TradeClass::Cancel,
-        TradeClass::Open,
-        TradeClass::Reopen,
-        TradeClass::OddLot,
-        TradeClass::Other,
-    ];
-
-    /// Class of a wire byte; unknown bytes read as [`TradeClass::Other`].
-    pub fn from_wire(byte: u8) -> TradeClass {
-        TradeClass::ALL.get(usize::from(byte)).copied().unwrap_or(TradeClass::Other)
-    }
-
-    /// Whether the print updates the last price and may justify a resting single-leg fill.
-    pub fn is_eligible(self) -> bool {
-        matches!(self, TradeClass::Regular | TradeClass::Auto | TradeClass::Iso | TradeClass::Reopen)
-    }
-}
-
-/// A trade print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Trade {
-    /// Price, 1e-9.
-    pub price: i64,
-    /// Size, 1e-9.
-    pub size: i64,
-    /// Trade id of the source, 0 when it has none.
-    pub trade_id: u64,
-    /// Raw condition bits of the source.
-    pub condition: u32,
-    /// Source sequence number, 0 when it has none.
-    pub sequence: u32,
-    /// [`TradeClass`] as a wire byte.
-    pub class: u8,
-    /// `b'B'` buyer, `b'A'` seller was the aggressor, `b'N'` unknown.
-    pub aggressor: u8,
-    /// Zero.
-    pub reserved: [u8; 6],
-}
-
-/// A trade bar, delivered at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Bar {
-    /// Open, 1e-9.
-    pub open: i64,
-    /// High, 1e-9.
-    pub high: i64,
-    /// Low, 1e-9.
-    pub low: i64,
-    /// Close, 1e-9.
-    pub close: i64,
-    /// Volume, 1e-9.
-    pub volume: i64,
-}
-
-/// One side of a quote bar, delivered at its end; the size is of the close.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct HalfBar {
-    /// Open, 1e-9.
-    pub open: i64,
-    /// High, 1e-9.
-    pub high: i64,
-    /// Low, 1e-9.
-    pub low: i64,
-    /// Close, 1e-9.
-    pub close: i64,
-    /// Size displayed at the close, 1e-9.
-    pub size: i64,
-}
-
-/// What a [`Statistic`] states. The numbers are part of the file format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u16)]
-pub enum StatisticKind {
-    /// Contracts open at the previous close; arrives in the morning. Value is a quantity.
-    OpenInterest = 1,
-    /// Daily settlement price. Value is a price.
-    SettlementPrice = 2,
-    /// Published exercise settlement value of a class (SET, RLS …). Value is a price.
-    ExerciseSettlement = 3,
-    /// Official closing price of the day. Value is a price.
-    ClosePrice = 4,
-    /// Volume of the trade date. Value is a quantity.
-    Volume = 5,
-    /// Opening price. Value is a price.
-    OpenPrice = 6,
-    /// Any other statistic; `raw` holds the source's code.
-    Other = 0xffff,
-}
-
-/// A published statistic of an instrument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Statistic {
-    /// Price or quantity in 1e-9, as the kind says.
-    pub value: i64,
-    /// Quantity in 1e-9 where the source has both a price and a quantity, else 0.
-    pub quantity: i64,
-    /// Instant the statistic refers to, 0 when unstated.
-    pub ts_ref: u64,
-    /// [`StatisticKind`] as a wire number.
-    pub stat: u16,
-    /// The source's own code.
-    pub raw: u16,
-    /// Source sequence number.
-    pub sequence: u32,
-    /// Zero.
-    pub reserved: u64,
-}
-
-/// Trading status of an instrument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Status {
-    /// 1 trading, 2 halted, 3 rotation / pre-open, 4 closed.
-    pub state: u16,
-    /// The source's reason code.
-    pub reason: u16,
-    /// Zero.
-    pub reserved: [u32; 9],
-}
-
-/// Trading state of an instrument or market.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
-pub enum TradingState {
-    /// Continuous trading.
-    #[default]
-    Trading,
-    /// Halted: no quote is firm.
-    Halted,
-    /// Opening rotation or pre-open.
-    Rotation,
-    /// Closed.
-    Closed,
-}
-
-impl Status {
-    /// The state the record announces; unknown numbers halt, the safe reading.
-    pub fn trading_state(&self) -> TradingState {
-        match self.state {
-            1 => TradingState::Trading,
-            3 => TradingState::Rotation,
-            4 => TradingState::Closed,
-            _ => TradingState::Halted,
-        }
-    }
-}
-
-/// Phases of a trading session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Phase {
-    /// Regular trading begins.
-    Open = 1,
-    /// Regular trading ended; records of the same instant come first.
-    Close = 2,
-}
-
-/// A session of the head's venue changes phase. Calendars live outside the engine and arrive as these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct SessionPhase {
-    /// Regular open of this trade date, UTC nanoseconds.
-    pub open: u64,
-    /// Regular close of this trade date, UTC nanoseconds.
-    pub close: u64,
-    /// Trade date as yyyymmdd.
-    pub trade_date: u32,
-    /// Local time minus UTC in seconds.
-    pub utc_offset_s: i32,
-    /// [`Phase`] as a wire byte.
-    pub phase: u8,
-    /// Zero.
-    pub reserved: [u8; 15],
 }
 
 /// One input: head and body, 64 bytes.
@@ -399,6 +178,8 @@ pub enum Body {
     AskBar(HalfBar),
     Statistic(Statistic),
     Status(Status),
+    BookLevel(BookLevel),
+    BookOrder(BookOrder),
 }
 
 const _: () = {
@@ -410,6 +191,8 @@ const _: () = {
     assert!(size_of::<Statistic>() == 40);
     assert!(size_of::<Status>() == 40);
     assert!(size_of::<SessionPhase>() == 40);
+    assert!(size_of::<BookLevel>() == 40);
+    assert!(size_of::<BookOrder>() == 40);
 };
 
 /// The head of a record under construction.
@@ -461,6 +244,8 @@ impl Record {
             Body::AskBar(body) => Record::with(head, Kind::AskBar, transmute!(body)),
             Body::Statistic(body) => Record::with(head, Kind::Statistic, transmute!(body)),
             Body::Status(body) => Record::with(head, Kind::Status, transmute!(body)),
+            Body::BookLevel(body) => Record::with(head, Kind::BookLevel, transmute!(body)),
+            Body::BookOrder(body) => Record::with(head, Kind::BookOrder, transmute!(body)),
         }
     }
 
@@ -474,6 +259,18 @@ impl Record {
     #[inline]
     pub fn as_quote(&self) -> Option<&Quote> {
         (self.kind == Kind::Quote as u8).then(|| transmute_ref!(&self.body))
+    }
+
+    /// The body of a book level, in place.
+    #[inline]
+    pub fn as_book_level(&self) -> Option<&BookLevel> {
+        (self.kind == Kind::BookLevel as u8).then(|| transmute_ref!(&self.body))
+    }
+
+    /// The body of an order's event, in place.
+    #[inline]
+    pub fn as_book_order(&self) -> Option<&BookOrder> {
+        (self.kind == Kind::BookOrder as u8).then(|| transmute_ref!(&self.body))
     }
 
     /// The typed body; `None` for an unknown kind (decoders refuse those before the loop sees them).
@@ -490,6 +287,8 @@ impl Record {
             Kind::AskBar => Body::AskBar(transmute!(self.body)),
             Kind::Statistic => Body::Statistic(transmute!(self.body)),
             Kind::Status => Body::Status(transmute!(self.body)),
+            Kind::BookLevel => Body::BookLevel(transmute!(self.body)),
+            Kind::BookOrder => Body::BookOrder(transmute!(self.body)),
         })
     }
 
@@ -515,29 +314,6 @@ impl Record {
     #[inline]
     pub fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
-    }
-}
-
-impl Quote {
-    /// The bid as a price.
-    #[inline]
-    pub fn bid(&self) -> Price {
-        Price(self.bid)
-    }
-    /// The ask as a price.
-    #[inline]
-    pub fn ask(&self) -> Price {
-        Price(self.ask)
-    }
-    /// Displayed bid size.
-    #[inline]
-    pub fn bid_size(&self) -> Qty {
-        Qty(self.bid_size)
-    }
-    /// Displayed ask size.
-    #[inline]
-    pub fn ask_size(&self) -> Qty {
-        Qty(self.ask_size)
     }
 }
 
@@ -572,6 +348,8 @@ mod tests {
             Body::AskBar(half),
             Body::Statistic(Statistic { value: 1, stat: 2, ..Default::default() }),
             Body::Status(Status { state: 1, ..Default::default() }),
+            Body::BookLevel(BookLevel { price: 1, size: 2, orders: 3, level: 4, ..Default::default() }),
+            Body::BookOrder(BookOrder { order_id: 1, price: 2, sent_before_ns: -3, ..Default::default() }),
         ] {
             let record = Record::new(head, body);
             assert_eq!(record.body(), Some(body));
@@ -579,6 +357,10 @@ mod tests {
         }
         for kind in Kind::ALL {
             assert_eq!(Kind::from_wire(kind as u8), Some(kind));
+        }
+        for byte in 0..=u8::MAX {
+            assert!(BookAction::from_wire(byte).is_none_or(|action| action as u8 == byte));
+            assert!(Side::from_wire(byte).is_none_or(|side| side as u8 == byte));
         }
         assert_eq!(Record { kind: 99, ..Record::new(head, Body::Tick) }.body(), None);
     }
