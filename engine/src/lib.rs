@@ -116,6 +116,7 @@ pub mod input;
 pub mod instrument;
 mod kernel;
 mod lifecycle;
+pub mod live_chain;
 pub mod margin;
 pub mod num;
 mod oms;

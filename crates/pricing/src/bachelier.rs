@@ -7,10 +7,11 @@
 //! Source: Bachelier, *Théorie de la spéculation*; discounting as in Haug (2007) §1.3.1. Forward and
 //! strike may have any sign, so this is the model for spreads and rates. Limits: no time or no
 //! volatility gives the discounted intrinsic value; the density terms vanish off the strike.
+pub mod batch;
+
 use crate::Right;
-use crate::iv::bachelier_time_value;
-use crate::math::kernel::exp;
-use crate::math::normal::{cdf, pdf};
+use crate::math::kernel::{NORMAL_EDGE, exp, mills_fraction, normal_loss};
+use crate::math::normal::{FRAC_1_SQRT_2PI, bell};
 
 /// What a Bachelier price depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,31 +54,43 @@ pub struct BachelierGreeks {
 /// Present value; NaN for negative time or volatility and for NaN.
 #[must_use]
 pub fn price(inputs: &BachelierInputs, right: Right) -> f64 {
-    let BachelierInputs { forward, strike, years, rate, vol } = *inputs;
-    if !(years >= 0.0 && vol >= 0.0) || rate.is_nan() {
-        return f64::NAN;
-    }
-    let outright =
-        right.intrinsic(forward, strike) + bachelier_time_value(forward - strike, vol * years.sqrt());
-    exp(-rate * years) * outright
+    evaluate(inputs, right.sign()).price
 }
 
 /// Price and sensitivities.
 #[must_use]
 pub fn greeks(inputs: &BachelierInputs, right: Right) -> BachelierGreeks {
+    evaluate(inputs, right.sign())
+}
+
+/// Both, without a branch, so that a loop over it becomes vector code.
+#[inline(always)]
+fn evaluate(inputs: &BachelierInputs, sign: f64) -> BachelierGreeks {
     let BachelierInputs { forward, strike, years, rate, vol } = *inputs;
-    let value = price(inputs, right);
-    let discount = exp(-rate * years) + if value.is_nan() { f64::NAN } else { 0.0 };
+    let valid = (years >= 0.0) & (vol >= 0.0) & !rate.is_nan() & !forward.is_nan() & !strike.is_nan();
     let root = years.sqrt();
     let v = vol * root;
     let distance = forward - strike;
     let d = if distance == 0.0 { 0.0 } else { distance / v };
-    let density = discount * pdf(d);
-    // Off the strike the density dies faster than any power of 1/σ√T grows.
-    let (d, inverse, per_vol) = if pdf(d) > 0.0 { (d, 1.0 / v, root / v) } else { (0.0, 0.0, 0.0) };
-    let sign = right.sign();
-    let probability = if distance == 0.0 { 0.5 } else { cdf(sign * (distance / v)) };
+    let z = if d.abs() > NORMAL_EDGE { NORMAL_EDGE } else { d.abs() };
+    let bell = bell(z);
+    let (p, q) = mills_fraction(z);
+    let tail = bell * (p / q);
+    // The out-of-the-money value v·(φ(h) − h N(−h)), with full relative accuracy in the wings.
+    let time_value = if bell > 0.0 { v * bell * normal_loss(z) } else { 0.0 };
+    let outright = sign * distance;
+    let outright = if outright < 0.0 { 0.0 } else { outright };
+    let discount = exp(-rate * years);
+    let discount = if valid { discount } else { f64::NAN };
+    let value = discount * (outright + time_value);
+    let probability = if sign * d > 0.0 { 1.0 - tail } else { tail };
     let delta = sign * discount * probability;
+    let density = discount * (FRAC_1_SQRT_2PI * bell);
+    // Off the strike the density dies faster than any power of 1/(σ√T) grows.
+    let has_density = bell > 0.0;
+    let d = if has_density { d } else { 0.0 };
+    let inverse = if has_density { 1.0 / v } else { 0.0 };
+    let per_vol = if has_density { root / v } else { 0.0 };
     BachelierGreeks {
         price: value,
         delta,

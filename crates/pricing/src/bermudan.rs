@@ -6,8 +6,11 @@
 //! points each, within nine deviations of the target). The critical price is a root of the continuation
 //! value itself, so no kink is ever integrated over; the error is about 1e-11 of the strike.
 use crate::Right;
+use crate::american::AmericanGreeks;
+use crate::american::differences::{self, Steps};
 use crate::american::tables::gauss_legendre;
-use crate::bsm::{self, BsmInputs};
+use crate::bsm::{self, BsmInputs, IvInputs};
+use crate::iv::IvError;
 use crate::math::kernel::{exp, ln};
 use crate::math::normal::{FRAC_1_SQRT_2PI, cdf};
 
@@ -15,7 +18,8 @@ use crate::math::normal::{FRAC_1_SQRT_2PI, cdf};
 ///
 /// Calls are priced as puts with spot and strike, rate and yield exchanged. If the put's rate (the call's
 /// yield) is negative and exceeds the other, early exercise pays only between two prices; that case is
-/// not covered and gives NaN, as do inadmissible inputs.
+/// not covered and gives NaN, as do inadmissible inputs and a drift of tens of thousands of a step's
+/// deviations.
 ///
 /// ```
 /// use onetape_pricing::{Right, bermudan, bsm::BsmInputs};
@@ -42,13 +46,48 @@ pub fn price(inputs: &BsmInputs, right: Right, exercises: usize) -> f64 {
     if put.rate < 0.0 {
         return f64::NAN;
     }
+    if vol * years.sqrt() < CERTAIN {
+        return certain(inputs, right, exercises);
+    }
     Induction::new(&put, exercises).run(exercises)
+}
+
+/// Total volatility below which the underlying moves as if without any; the price is then good to 4e-7 of it.
+const CERTAIN: f64 = 1e-6;
+
+/// The best of the certain payoffs on the dates.
+fn certain(inputs: &BsmInputs, right: Right, exercises: usize) -> f64 {
+    let BsmInputs { spot, strike, years, rate, dividend_yield, .. } = *inputs;
+    let payoff = |t: f64| right.sign() * (spot * exp(-dividend_yield * t) - strike * exp(-rate * t));
+    (1..=exercises).map(|date| payoff(years * date as f64 / exercises as f64)).fold(0.0, f64::max)
+}
+
+/// Price and sensitivities by central differences of fourth order of the exact price; theta follows from the
+/// Black–Scholes equation (none of the dates is today).
+#[must_use]
+pub fn greeks(inputs: &BsmInputs, right: Right, exercises: usize) -> AmericanGreeks {
+    let mut g = differences::greeks(inputs, right, Steps::SMOOTH, |i| price(i, right, exercises));
+    // Not exercisable today: worth its intrinsic value by chance alone.
+    if g.gamma == 0.0 && g.vega == 0.0 && g.price > 0.0 {
+        g.theta = inputs.rate * g.price - (inputs.rate - inputs.dividend_yield) * inputs.spot * g.delta;
+    }
+    g
+}
+
+/// The volatility at which [`price`] gives `inputs.price`.
+///
+/// # Errors
+/// [`IvError`] if an input is not finite or positive, or no volatility up to 4000 % gives the price.
+pub fn implied_vol(inputs: &IvInputs, right: Right, exercises: usize) -> Result<f64, IvError> {
+    differences::implied_vol(inputs, |i| price(i, right, exercises))
 }
 
 const POINTS: usize = 16;
 /// Panel width and integration reach in standard deviations of one step.
 const PANEL: f64 = 3.0;
 const REACH: f64 = 9.0;
+/// Panels of a date beyond which the price is given up as NaN.
+const PANELS_MAX: f64 = 20_000.0;
 
 /// The put's value at one date: payoff below the critical price, node values above.
 struct Induction {
@@ -91,7 +130,12 @@ impl Induction {
         for _ in 1..exercises {
             let critical = self.find_critical();
             let width = PANEL * self.deviation;
-            let panels = ((self.top - critical) / width).ceil().max(1.0) as usize;
+            let panels = ((self.top - critical) / width).ceil().max(1.0);
+            // A drift of thousands of deviations, or a price that is not a number.
+            if panels.is_nan() || panels > PANELS_MAX {
+                return f64::NAN;
+            }
+            let panels = panels as usize;
             let width = (self.top - critical) / panels as f64;
             let mut nodes = Vec::with_capacity(panels * POINTS);
             let mut weighted = Vec::with_capacity(panels * POINTS);
@@ -137,9 +181,11 @@ impl Induction {
         let gap = |x: f64| self.continuation(x) - (strike - exp(x));
         let mut high = ln(strike);
         let mut low = high - self.deviation;
+        let mut stride = 4.0 * self.deviation;
         while gap(low) > 0.0 {
             high = low;
-            low -= 4.0 * self.deviation;
+            low -= stride;
+            stride *= 1.5;
             if high - low > 1e3 || low < -700.0 {
                 return low;
             }

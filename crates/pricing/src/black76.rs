@@ -3,6 +3,8 @@
 //! Source: Black (1976), *The pricing of commodity contracts*, eq. 16. It is Black–Scholes–Merton with
 //! the forward as spot and a yield equal to the rate, so the values come from the same kernel; the
 //! sensitivities differ where the forward is held fixed.
+pub mod batch;
+
 use crate::Right;
 use crate::bsm::core::{Carry, Core};
 
@@ -56,18 +58,23 @@ pub fn price(inputs: &BlackInputs, right: Right) -> f64 {
 #[must_use]
 pub fn greeks(inputs: &BlackInputs, right: Right) -> BlackGreeks {
     let (carry, core) = core(inputs, right);
-    let g = core.greeks(&carry);
+    sensitivities(&carry, &core)
+}
+
+#[inline(always)]
+fn sensitivities(carry: &Carry, core: &Core) -> BlackGreeks {
+    let g = core.greeks(carry);
     // theta of the shared kernel lets the spot leg's yield decay as well; at a fixed forward only the
     // discount factor and the density move.
-    let decay = 0.5 * inputs.vol * inputs.vol * (inputs.forward * inputs.forward * g.gamma);
+    let decay = 0.5 * core.vol * core.vol * (carry.spot * carry.spot * g.gamma);
     let decay = if g.vega == 0.0 { 0.0 } else { decay };
     BlackGreeks {
         price: g.price,
         delta: g.delta,
         gamma: g.gamma,
         vega: g.vega,
-        theta: inputs.rate * g.price - decay,
-        rho: -inputs.years * g.price,
+        theta: carry.rate * g.price - decay,
+        rho: -carry.years * g.price,
         vanna: g.vanna,
         vomma: g.vomma,
         dual_delta: g.dual_delta,

@@ -6,7 +6,10 @@
 //! Witte 2012), so exercise regions of any shape are found. Two grids, one twice as fine, are combined
 //! by Richardson extrapolation. Prices are good to about 1e-4 of spot 100.
 use crate::Right;
-use crate::bsm::BsmInputs;
+use crate::american::AmericanGreeks;
+use crate::american::differences;
+use crate::bsm::{BsmInputs, IvInputs};
+use crate::iv::IvError;
 use crate::math::kernel::{exp, ln};
 
 /// A cash dividend.
@@ -64,18 +67,82 @@ pub fn price(
     model: DividendModel,
 ) -> f64 {
     let Some(problem) = Problem::new(inputs, right, exercise, dividends, model) else { return f64::NAN };
-    let coarse = problem.solve(SPACE_STEPS, TIME_STEPS);
-    let fine = problem.solve(2 * SPACE_STEPS, 2 * TIME_STEPS);
-    let value = fine + (fine - coarse) / 3.0;
-    let least =
-        if exercise == Exercise::American { right.intrinsic(inputs.spot, inputs.strike) } else { 0.0 };
-    if value < least { least } else { value }
+    problem.floored(problem.extrapolate(SPACE_STEPS, TIME_STEPS).value)
 }
 
-/// American price without cash dividends.
-pub(crate) fn american_price(inputs: &BsmInputs, right: Right) -> f64 {
-    let problem = Problem::new(inputs, right, Exercise::American, &[], DividendModel::Spot);
-    problem.map_or(f64::NAN, |problem| problem.extrapolate(2 * SPACE_STEPS, 4 * TIME_STEPS))
+/// Price and sensitivities with cash dividends. Delta and gamma come from the grid itself, theta from the
+/// Black–Scholes equation (at a fixed spot; in the escrowed model the escrow grows meanwhile), vega, rho
+/// and phi are central differences between grids of one width. An American option worth its exercise has
+/// delta ±1 and nothing else; NaN as for [`price`].
+#[must_use]
+pub fn greeks(
+    inputs: &BsmInputs,
+    right: Right,
+    exercise: Exercise,
+    dividends: &[Dividend],
+    model: DividendModel,
+) -> AmericanGreeks {
+    let nan = f64::NAN;
+    let nothing =
+        AmericanGreeks { price: nan, delta: nan, gamma: nan, vega: nan, theta: nan, rho: nan, phi: nan };
+    let Some(problem) = Problem::new(inputs, right, exercise, dividends, model) else { return nothing };
+    let node = problem.extrapolate(SPACE_STEPS, TIME_STEPS);
+    let value = problem.floored(node.value);
+    if problem.american && value > 0.0 && value <= right.intrinsic(inputs.spot, inputs.strike) {
+        return AmericanGreeks { price: value, delta: right.sign(), ..Default::default() };
+    }
+    let BsmInputs { spot, rate, dividend_yield, vol, .. } = *inputs;
+    let factor = problem.start;
+    let delta = node.slope / factor;
+    let gamma = (node.curvature - node.slope) / (factor * factor);
+    let at = |inputs: BsmInputs| {
+        problem.moved(inputs).map_or(f64::NAN, |p| p.extrapolate(SPACE_STEPS, TIME_STEPS).value)
+    };
+    let (dv, dr) = (0.01 * vol, 1e-3);
+    AmericanGreeks {
+        price: value,
+        delta,
+        gamma,
+        vega: (at(BsmInputs { vol: vol + dv, ..*inputs }) - at(BsmInputs { vol: vol - dv, ..*inputs }))
+            / (2.0 * dv),
+        theta: rate * value
+            - (rate - dividend_yield) * node.slope
+            - 0.5 * vol * vol * (node.curvature - node.slope)
+            - rate * (spot - factor) * delta,
+        rho: (at(BsmInputs { rate: rate + dr, ..*inputs }) - at(BsmInputs { rate: rate - dr, ..*inputs }))
+            / (2.0 * dr),
+        phi: (at(BsmInputs { dividend_yield: dividend_yield + dr, ..*inputs })
+            - at(BsmInputs { dividend_yield: dividend_yield - dr, ..*inputs }))
+            / (2.0 * dr),
+    }
+}
+
+/// The volatility at which [`price`] gives `inputs.price`, to about the grid's error divided by vega.
+///
+/// # Errors
+/// [`IvError`] if an input is not finite or positive, or no volatility up to 4000 % gives the price.
+pub fn implied_vol(
+    inputs: &IvInputs,
+    right: Right,
+    exercise: Exercise,
+    dividends: &[Dividend],
+    model: DividendModel,
+) -> Result<f64, IvError> {
+    differences::implied_vol(inputs, |i| price(i, right, exercise, dividends, model))
+}
+
+/// Price, delta and gamma of an American option without cash dividends, on finer grids.
+pub(crate) fn american_value(inputs: &BsmInputs, right: Right) -> (f64, f64, f64) {
+    let Some(problem) = Problem::new(inputs, right, Exercise::American, &[], DividendModel::Spot) else {
+        return (f64::NAN, f64::NAN, f64::NAN);
+    };
+    let node = problem.extrapolate(2 * SPACE_STEPS, 4 * TIME_STEPS);
+    let value = problem.floored(node.value);
+    if value > 0.0 && value <= right.intrinsic(inputs.spot, inputs.strike) {
+        return (value, right.sign(), 0.0);
+    }
+    let spot = inputs.spot;
+    (value, node.slope / spot, (node.curvature - node.slope) / (spot * spot))
 }
 
 struct Problem {
@@ -87,6 +154,15 @@ struct Problem {
     dividends: Vec<Dividend>,
     /// Where the lognormal factor starts.
     start: f64,
+    /// Half-width of the grid in the logarithm.
+    reach: f64,
+}
+
+/// Value at the grid's centre, and its derivatives in the logarithm of the lognormal factor.
+struct Node {
+    value: f64,
+    slope: f64,
+    curvature: f64,
 }
 
 impl Problem {
@@ -112,7 +188,13 @@ impl Problem {
         let escrow: f64 = dividends.iter().map(|d| d.amount * exp(-rate * d.years)).sum();
         let start = if model == DividendModel::Escrowed { spot - escrow } else { spot };
         let american = exercise == Exercise::American;
-        (start > 0.0).then_some(Self { inputs: *inputs, right, american, model, dividends, start })
+        if start <= 0.0 {
+            return None;
+        }
+        let deviation = vol * years.sqrt();
+        let reach = WIDTH * deviation + ((rate - dividend_yield) * years).abs();
+        let reach = reach.max((ln(strike) - ln(start)).abs() + 3.0 * deviation).max(0.05);
+        Some(Self { inputs: *inputs, right, american, model, dividends, start, reach })
     }
 
     /// What the spot exceeds the lognormal factor by at time `t`, dividends at `t` itself counted if
@@ -125,21 +207,36 @@ impl Problem {
         self.dividends.iter().filter(counted).map(|d| d.amount * exp(-self.inputs.rate * (d.years - t))).sum()
     }
 
-    fn extrapolate(&self, space_steps: usize, time_steps: usize) -> f64 {
+    /// Richardson's extrapolation of two grids of second order.
+    fn extrapolate(&self, space_steps: usize, time_steps: usize) -> Node {
         let coarse = self.solve(space_steps, time_steps);
         let fine = self.solve(2 * space_steps, 2 * time_steps);
-        let value = fine + (fine - coarse) / 3.0;
+        let better = |fine: f64, coarse: f64| fine + (fine - coarse) / 3.0;
+        Node {
+            value: better(fine.value, coarse.value),
+            slope: better(fine.slope, coarse.slope),
+            curvature: better(fine.curvature, coarse.curvature),
+        }
+    }
+
+    /// No less than zero or what exercise gives.
+    fn floored(&self, value: f64) -> f64 {
         let least =
             if self.american { self.right.intrinsic(self.inputs.spot, self.inputs.strike) } else { 0.0 };
         if value < least { least } else { value }
     }
 
-    fn solve(&self, space_steps: usize, time_steps: usize) -> f64 {
-        let BsmInputs { strike, years, rate, dividend_yield, vol, .. } = self.inputs;
+    /// The same contract with other rates and volatility on a grid of the same width.
+    fn moved(&self, inputs: BsmInputs) -> Option<Self> {
+        let exercise = if self.american { Exercise::American } else { Exercise::European };
+        let moved = Self::new(&inputs, self.right, exercise, &self.dividends, self.model)?;
+        Some(Self { reach: self.reach, ..moved })
+    }
+
+    fn solve(&self, space_steps: usize, time_steps: usize) -> Node {
+        let BsmInputs { strike, years, .. } = self.inputs;
         let centre = ln(self.start);
-        let reach = WIDTH * vol * years.sqrt() + ((rate - dividend_yield) * years).abs();
-        let reach = reach.max((ln(strike) - centre).abs() + 3.0 * vol * years.sqrt()).max(0.05);
-        let step = 2.0 * reach / space_steps as f64;
+        let step = 2.0 * self.reach / space_steps as f64;
         let spots: Vec<f64> =
             (0..=space_steps).map(|i| exp(centre + (i as f64 - 0.5 * space_steps as f64) * step)).collect();
         let mut solver = Solver::new(&self.inputs, step, spots);
@@ -165,7 +262,12 @@ impl Problem {
             }
             end = begin;
         }
-        solver.values[space_steps / 2]
+        let v = &solver.values[space_steps / 2 - 1..=space_steps / 2 + 1];
+        Node {
+            value: v[1],
+            slope: (v[2] - v[0]) / (2.0 * step),
+            curvature: (v[2] - 2.0 * v[1] + v[0]) / (step * step),
+        }
     }
 
     fn payoff(&self, factors: &[f64], escrow: f64) -> Vec<f64> {

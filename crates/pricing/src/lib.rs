@@ -18,6 +18,9 @@
 //! from this crate's own kernels or from `libm`, and nothing is contracted into fused operations.
 #![deny(missing_docs)]
 
+#[macro_use]
+mod columns;
+
 pub mod american;
 pub mod bachelier;
 pub mod bermudan;

@@ -24,6 +24,7 @@ pub(crate) enum Level {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
+    #[cfg_attr(feature = "avx2-at-most", allow(dead_code))]
     Avx512,
 }
 
@@ -45,7 +46,7 @@ impl Level {
 
     /// Every level this build knows, widest first.
     pub(crate) const ALL: &[Level] = &[
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(feature = "avx2-at-most")))]
         Level::Avx512,
         #[cfg(target_arch = "x86_64")]
         Level::Avx2,

@@ -2,10 +2,52 @@
 //!
 //! [`barone_adesi_whaley`] and [`bjerksund_stensland`] are kept for comparison with published tables and
 //! other systems; their errors reach 1 % of the price. [`super::price`] is the accurate one.
+use super::AmericanGreeks;
+use super::differences::{self, Steps};
 use crate::Right;
-use crate::bsm::{self, BsmInputs};
+use crate::bsm::{self, BsmInputs, IvInputs};
+use crate::iv::IvError;
 use crate::math::kernel::{exp, ln};
 use crate::math::normal::cdf;
+
+/// Which approximation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Approximation {
+    /// [`barone_adesi_whaley`].
+    BaroneAdesiWhaley,
+    /// [`bjerksund_stensland`], of 2002.
+    BjerksundStensland,
+    /// [`bjerksund_stensland_1993`].
+    BjerksundStensland1993,
+}
+
+impl Approximation {
+    /// Present value by this approximation.
+    #[must_use]
+    pub fn price(self, inputs: &BsmInputs, right: Right) -> f64 {
+        match self {
+            Self::BaroneAdesiWhaley => barone_adesi_whaley(inputs, right),
+            Self::BjerksundStensland => bjerksund_stensland(inputs, right),
+            Self::BjerksundStensland1993 => bjerksund_stensland_1993(inputs, right),
+        }
+    }
+
+    /// Price and the sensitivities of this approximation (not of the true price), by central differences.
+    #[must_use]
+    pub fn greeks(self, inputs: &BsmInputs, right: Right) -> AmericanGreeks {
+        differences::greeks(inputs, right, Steps { spot: 3e-3, vol: 1e-3, rate: 1e-4 }, |i| {
+            self.price(i, right)
+        })
+    }
+
+    /// The volatility at which this approximation gives `inputs.price`.
+    ///
+    /// # Errors
+    /// [`IvError`] if an input is not finite or positive, or no volatility up to 4000 % gives the price.
+    pub fn implied_vol(self, inputs: &IvInputs, right: Right) -> Result<f64, IvError> {
+        differences::implied_vol(inputs, |i| self.price(i, right))
+    }
+}
 
 /// The larger of value and intrinsic, NaN if the value is.
 pub(crate) fn floor(value: f64, intrinsic: f64) -> f64 {

@@ -13,9 +13,13 @@
 //! inputs give NaN (rates may be negative).
 pub mod approximations;
 mod boundary;
+pub(crate) mod curve;
+pub(crate) mod differences;
 mod linear;
+mod one_dividend;
 mod premium;
 mod pricer;
 pub(crate) mod tables;
 
+pub use one_dividend::{one_dividend_call, one_dividend_call_greeks};
 pub use pricer::{AmericanGreeks, Pricer, Scheme, greeks, implied_vol, price};

@@ -13,9 +13,9 @@ use std::sync::OnceLock;
 /// reference good to 1e-10 (spot 100); times and conditions are in `docs/pricing.md`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scheme {
-    /// Error below 1e-5: 16 nodes, 3 Newton steps. For live chains.
+    /// Error below 1e-5: 12 nodes, 2 Newton and 2 fixed-point steps. For live chains.
     Fast,
-    /// Error below 1e-9: 28 nodes, 4 Newton and 4 fixed-point steps. For marks and risk.
+    /// Error below 1e-9: 28 nodes, 3 Newton and 4 fixed-point steps. For marks and risk.
     #[default]
     Accurate,
     /// Error about 1e-10: 30 nodes, 4 Newton and 24 fixed-point steps. For reference values.
@@ -23,10 +23,10 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    fn plan(self) -> Plan {
+    pub(super) fn plan(self) -> Plan {
         let (newton_steps, newton_settled, polish_steps, polish_system) = match self {
-            Scheme::Fast => (3, 3e-3, 0, System::A),
-            Scheme::Accurate => (4, 1e-5, 4, System::A),
+            Scheme::Fast => (2, 2e-2, 2, System::A),
+            Scheme::Accurate => (3, 1e-4, 4, System::A),
             Scheme::High => (4, 1e-6, 24, System::B),
         };
         Plan { newton_steps, newton_steps_max: newton_steps + 5, newton_settled, polish_steps, polish_system }
@@ -35,8 +35,8 @@ impl Scheme {
     fn tables(self) -> &'static Tables {
         static TABLES: [OnceLock<Tables>; 3] = [const { OnceLock::new() }; 3];
         TABLES[self as usize].get_or_init(|| match self {
-            Scheme::Fast => Tables::new(16, 8, 24),
-            Scheme::Accurate => Tables::new(28, 24, 40),
+            Scheme::Fast => Tables::new(12, 8, 32),
+            Scheme::Accurate => Tables::new(28, 24, 96),
             Scheme::High => Tables::new(30, 32, 96),
         })
     }
@@ -92,13 +92,17 @@ pub fn implied_vol(inputs: &IvInputs, right: Right, scheme: Scheme) -> Result<f6
 
 /// A scheme with its buffers: pricing does not allocate after the first option.
 pub struct Pricer {
-    scheme: Scheme,
-    tables: &'static Tables,
-    workspace: Workspace,
+    pub(super) scheme: Scheme,
+    pub(super) tables: &'static Tables,
+    pub(super) workspace: Workspace,
 }
 
+/// Least and greatest implied volatility.
+const VOL_LEAST: f64 = 1e-4;
+const VOL_MOST: f64 = 40.0;
+
 /// What decides a price.
-enum Case {
+pub(super) enum Case {
     Invalid,
     /// Value and delta: so little volatility that the best certain exercise date decides.
     Certain(f64, f64),
@@ -121,9 +125,14 @@ impl Pricer {
             Case::Invalid => f64::NAN,
             Case::Certain(value, _) => value,
             Case::European => bsm::price(inputs, right),
-            Case::TwoBoundaries => finite_difference::american_price(inputs, right),
+            Case::TwoBoundaries => finite_difference::american_value(inputs, right).0,
             Case::OneBoundary => self.collocated(inputs, right).0,
         }
+    }
+
+    /// Half-widths of the central differences in volatility and in rates.
+    pub(super) fn difference_steps(vol: f64) -> (f64, f64) {
+        (1e-4_f64.min(0.5 * vol), 1e-4)
     }
 
     /// Price and sensitivities. Delta and gamma are exact derivatives of the price formula, theta follows
@@ -140,18 +149,13 @@ impl Pricer {
                 return AmericanGreeks { price, delta, gamma, vega, theta, rho, phi };
             }
             Case::OneBoundary => self.collocated(inputs, right),
-            Case::TwoBoundaries => {
-                let h = 1e-2 * inputs.spot;
-                let at = |spot: f64| finite_difference::american_price(&BsmInputs { spot, ..*inputs }, right);
-                let (up, middle, down) = (at(inputs.spot + h), at(inputs.spot), at(inputs.spot - h));
-                (middle, (up - down) / (2.0 * h), (up - 2.0 * middle + down) / (h * h))
-            }
+            Case::TwoBoundaries => finite_difference::american_value(inputs, right),
         };
         if price == right.intrinsic(inputs.spot, inputs.strike) && gamma == 0.0 {
             return AmericanGreeks { price, delta, ..Default::default() };
         }
         let BsmInputs { spot, rate, dividend_yield, vol, .. } = *inputs;
-        let (vol_step, rate_step) = (1e-4_f64.min(0.5 * vol), 1e-4);
+        let (vol_step, rate_step) = Self::difference_steps(vol);
         let mut slope = |up: BsmInputs, down: BsmInputs, step: f64| {
             (self.price(&up, right) - self.price(&down, right)) / (2.0 * step)
         };
@@ -193,36 +197,36 @@ impl Pricer {
         if target <= minimum * (1.0 + 4.0 * f64::EPSILON) || target <= 0.0 {
             return Err(IvError::NoTimeValue { price: target, minimum });
         }
-        let (mut low, mut high) = (1e-4, 0.5);
-        if self.price(&at(low), right) >= target {
-            return Ok(low);
-        }
-        let mut high_value = self.price(&at(high), right);
-        while high_value < target {
-            high *= 2.0;
-            if high > 40.0 {
-                return Err(IvError::AboveMaximum { price: target, maximum: high_value });
+        let mut gap = |vol: f64| self.price(&at(vol), right) - target;
+        // An American option is worth at least its European twin, so the twin's volatility is too high.
+        let (mut low, mut high) = (VOL_LEAST, bsm::implied_vol(inputs, right).unwrap_or(0.5));
+        low = f64::min(low, 0.5 * high);
+        let mut gap_high = gap(high);
+        while gap_high.is_nan() || gap_high < 0.0 {
+            (low, high) = (high, 2.0 * high);
+            if high > VOL_MOST {
+                return Err(IvError::AboveMaximum { price: target, maximum: gap_high + target });
             }
-            (low, high_value) = (0.5 * high, self.price(&at(high), right));
+            gap_high = gap(high);
         }
-        // Newton steps with the European vega, which is close to the American one wherever time value
-        // remains; bisection where they leave the bracket.
-        let mut vol = bsm::implied_vol(inputs, right).unwrap_or(0.5 * (low + high)).clamp(low, high);
+        // The first step has the European vega for slope, which is close to the American one wherever time
+        // value remains, the others the secant's; bisection where they leave the bracket.
+        let (mut vol, mut value) = (high, gap_high);
+        let mut slope = bsm::risk(&at(high), right).vega;
         for _ in 0..60 {
-            let value = self.price(&at(vol), right);
-            if value < target {
+            let newton = vol - value / slope;
+            let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
+            let settled = (next - vol).abs() <= 1e-12 * vol;
+            let here = if settled { value } else { gap(next) };
+            slope = (here - value) / (next - vol);
+            (vol, value) = (next, here);
+            if settled || here == 0.0 || high - low <= 1e-14 * high {
+                break;
+            }
+            if here < 0.0 {
                 low = vol;
             } else {
                 high = vol;
-            }
-            let h = 1e-4 * vol;
-            let vega = (self.price(&at(vol + h), right) - value) / h;
-            let newton = vol + (target - value) / vega;
-            let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
-            let settled = (next - vol).abs() <= 1e-13 * vol || high - low <= 1e-15 * high;
-            vol = next;
-            if settled {
-                break;
             }
         }
         Ok(vol)
@@ -230,13 +234,8 @@ impl Pricer {
 
     /// Value, delta and gamma where there is one boundary.
     fn collocated(&mut self, inputs: &BsmInputs, right: Right) -> (f64, f64, f64) {
-        let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
-        let (put_spot, put) = match right {
-            Right::Put => (spot, Put { strike, years, rate, dividend_yield, vol }),
-            Right::Call => {
-                (strike, Put { strike: spot, years, rate: dividend_yield, dividend_yield: rate, vol })
-            }
-        };
+        let BsmInputs { spot, strike, .. } = *inputs;
+        let (put_spot, put) = put_terms(inputs, right);
         let intrinsic = right.intrinsic(spot, strike);
         let exercised = (intrinsic, right.sign(), 0.0);
         self.workspace.solve(&put, self.tables, self.scheme.plan());
@@ -266,7 +265,16 @@ impl Pricer {
     }
 }
 
-fn case(inputs: &BsmInputs, right: Right) -> Case {
+/// The put that an option is, with its spot: a call is a put with spot and strike, rate and yield exchanged.
+pub(super) fn put_terms(inputs: &BsmInputs, right: Right) -> (f64, Put) {
+    let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
+    match right {
+        Right::Put => (spot, Put { strike, years, rate, dividend_yield, vol }),
+        Right::Call => (strike, Put { strike: spot, years, rate: dividend_yield, dividend_yield: rate, vol }),
+    }
+}
+
+pub(super) fn case(inputs: &BsmInputs, right: Right) -> Case {
     let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
     let finite = [spot, strike, years, rate, dividend_yield, vol].iter().all(|x| x.is_finite());
     if !finite || spot < 0.0 || strike < 0.0 || years < 0.0 || vol < 0.0 {

@@ -5,19 +5,9 @@
 //! whose discount factors are computed once.
 use super::core::{Carry, Core};
 use super::greeks::{Greeks, Risk};
+pub use crate::columns::LengthError;
+use crate::columns::{BLOCK, TAIL, load, load_signs, same_length};
 use crate::{Right, simd};
-
-/// Columns of unequal length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("column `{column}` has {found} rows where {expected} were expected: give columns of one length")]
-pub struct LengthError {
-    /// The column that differs.
-    pub column: &'static str,
-    /// Rows of the first column.
-    pub expected: usize,
-    /// Rows of this one.
-    pub found: usize,
-}
 
 /// Options that share nothing.
 #[derive(Clone, Copy, Debug)]
@@ -57,42 +47,53 @@ pub struct Expiry<'a> {
     pub right: &'a [Right],
 }
 
-macro_rules! output_columns {
-    ($(#[$doc:meta])* $name:ident, $block:ident, $row:ident { $($field:ident),+ }) => {
-        $(#[$doc])*
-        #[derive(Debug)]
-        pub struct $name<'a> {
-            $(#[doc = concat!("Where `", stringify!($field), "` goes.")] pub $field: &'a mut [f64],)+
+lanes_of!(
+    CarryLanes,
+    Carry {
+        spot,
+        inverse_spot,
+        years,
+        rate,
+        dividend_yield,
+        sqrt_years,
+        drift,
+        spot_discount,
+        strike_discount
+    },
+    get
+);
+lanes_of!(
+    CoreLanes,
+    Core {
+        sign,
+        strike,
+        vol,
+        discounted_spot,
+        discounted_strike,
+        inverse_total_vol,
+        d1,
+        d2,
+        bell1,
+        bell2,
+        n1,
+        n2
+    },
+    get
+);
+
+impl<const N: usize> CoreLanes<N> {
+    /// The second and third step of every row.
+    #[inline(always)]
+    pub(crate) fn add_normals(&mut self) {
+        for i in 0..N {
+            let with = self.get(i).with_bells();
+            (self.bell1[i], self.bell2[i]) = (with.bell1, with.bell2);
         }
-
-        impl $name<'_> {
-            fn check(&self, rows: usize) -> Result<(), LengthError> {
-                $(same_length(stringify!($field), self.$field.len(), rows)?;)+
-                Ok(())
-            }
-
-            #[inline(always)]
-            fn store<const N: usize>(&mut self, at: usize, rows: usize, block: &$block<N>) {
-                $(self.$field[at..at + rows].copy_from_slice(&block.$field[..rows]);)+
-            }
+        for i in 0..N {
+            let with = self.get(i).with_probabilities();
+            (self.n1[i], self.n2[i]) = (with.n1, with.n2);
         }
-
-        struct $block<const N: usize> {
-            $($field: [f64; N],)+
-        }
-
-        impl<const N: usize> $block<N> {
-            #[inline(always)]
-            fn new() -> Self {
-                Self { $($field: [0.0; N],)+ }
-            }
-
-            #[inline(always)]
-            fn set(&mut self, i: usize, row: &$row) {
-                $(self.$field[i] = row.$field;)+
-            }
-        }
-    };
+    }
 }
 
 output_columns!(
@@ -106,10 +107,6 @@ output_columns!(
         dual_delta, dual_gamma
     }
 );
-
-pub(crate) fn same_length(column: &'static str, found: usize, expected: usize) -> Result<(), LengthError> {
-    if found == expected { Ok(()) } else { Err(LengthError { column, expected, found }) }
-}
 
 impl Columns<'_> {
     fn rows(&self) -> Result<usize, LengthError> {
@@ -173,48 +170,6 @@ pub fn chain_greeks(expiry: &Expiry<'_>, out: &mut GreekColumns<'_>) -> Result<(
     Ok(())
 }
 
-/// Rows handled together: local arrays of this size stay in the first-level cache and let the compiler
-/// prove that inputs and outputs do not overlap.
-const BLOCK: usize = 32;
-/// Rows of the blocks at the end of a column, padded with the last rows' neighbours.
-const TAIL: usize = 8;
-
-/// `N` rows from `at`, repeating the last row where the column ends.
-#[inline(always)]
-fn load<const N: usize>(column: &[f64], at: usize) -> [f64; N] {
-    if let Some(full) = column[at..].first_chunk::<N>() {
-        return *full;
-    }
-    let mut block = [column[column.len() - 1]; N];
-    block[..column.len() - at].copy_from_slice(&column[at..]);
-    block
-}
-
-#[inline(always)]
-fn load_signs<const N: usize>(column: &[Right], at: usize) -> [f64; N] {
-    let mut block = [1.0; N];
-    for (sign, right) in block.iter_mut().zip(&column[at..]) {
-        *sign = right.sign();
-    }
-    block
-}
-
-/// Calls `$body` for full blocks, then for the padded blocks of the tail.
-macro_rules! for_blocks {
-    ($rows:expr, $function:ident ( $($argument:expr),* )) => {
-        let rows = $rows;
-        let mut at = 0;
-        while at + BLOCK <= rows {
-            $function::<BLOCK>($($argument,)* at, BLOCK);
-            at += BLOCK;
-        }
-        while at < rows {
-            $function::<TAIL>($($argument,)* at, TAIL.min(rows - at));
-            at += TAIL;
-        }
-    };
-}
-
 macro_rules! columns_kernel {
     ($name:ident, $out:ident, $block:ident, $method:ident, $function:ident) => {
         struct $name<'a, 'b>(&'a Columns<'a>, &'a mut $out<'b>);
@@ -235,10 +190,18 @@ macro_rules! columns_kernel {
             let dividend_yield = load::<N>(options.dividend_yield, at);
             let vol = load::<N>(options.vol, at);
             let sign = load_signs::<N>(options.right, at);
+            let mut carries = CarryLanes::<N>::new();
+            for i in 0..N {
+                carries.set(i, &Carry::new(spot[i], years[i], rate[i], dividend_yield[i]));
+            }
+            let mut cores = CoreLanes::<N>::new();
+            for i in 0..N {
+                cores.set(i, &Core::standardised(&carries.get(i), strike[i], vol[i], sign[i]));
+            }
+            cores.add_normals();
             let mut block = $block::<N>::new();
             for i in 0..N {
-                let carry = Carry::new(spot[i], years[i], rate[i], dividend_yield[i]);
-                block.set(i, &Core::new(&carry, strike[i], vol[i], sign[i]).$method(&carry));
+                block.set(i, &cores.get(i).$method(&carries.get(i)));
             }
             out.store(at, rows, &block);
         }
@@ -272,9 +235,14 @@ macro_rules! chain_kernel {
             let strike = load::<N>(expiry.strike, at);
             let vol = load::<N>(expiry.vol, at);
             let sign = load_signs::<N>(expiry.right, at);
+            let mut cores = CoreLanes::<N>::new();
+            for i in 0..N {
+                cores.set(i, &Core::standardised(carry, strike[i], vol[i], sign[i]));
+            }
+            cores.add_normals();
             let mut block = $block::<N>::new();
             for i in 0..N {
-                block.set(i, &Core::new(carry, strike[i], vol[i], sign[i]).$method(carry));
+                block.set(i, &cores.get(i).$method(carry));
             }
             out.store(at, rows, &block);
         }

@@ -1,10 +1,12 @@
 //! The branch-free heart of the formula, shared by the scalar and the batch functions.
-use crate::math::kernel::{exp, ln_ratio, normal_pair};
+use crate::math::kernel::{bell_pair, exp, ln_ratio, tail_pair};
 
 /// What all strikes of one expiry share.
 #[derive(Clone, Copy)]
 pub(crate) struct Carry {
     pub(crate) spot: f64,
+    /// 1/S
+    pub(crate) inverse_spot: f64,
     pub(crate) years: f64,
     pub(crate) rate: f64,
     pub(crate) dividend_yield: f64,
@@ -22,8 +24,10 @@ impl Carry {
     #[inline(always)]
     pub(crate) fn new(spot: f64, years: f64, rate: f64, dividend_yield: f64) -> Self {
         let valid = (spot >= 0.0) & (years >= 0.0) & !rate.is_nan() & !dividend_yield.is_nan();
+        let spot = if valid { spot } else { f64::NAN };
         Self {
-            spot: if valid { spot } else { f64::NAN },
+            spot,
+            inverse_spot: 1.0 / spot,
             years,
             rate,
             dividend_yield,
@@ -59,17 +63,37 @@ pub(crate) struct Core {
 impl Core {
     #[inline(always)]
     pub(crate) fn new(carry: &Carry, strike: f64, vol: f64, sign: f64) -> Self {
+        Self::standardised(carry, strike, vol, sign).with_bells().with_probabilities()
+    }
+
+    /// d1, d2 and what they rest on; the normal's values are left at zero.
+    ///
+    /// The three steps are loops of their own in the batch functions: each is short enough for the
+    /// processor to work on several vectors at once, which one long loop body is not (measured: 9.6 ns
+    /// against 6 ns per strike of a chain).
+    #[inline(always)]
+    pub(crate) fn standardised(carry: &Carry, strike: f64, vol: f64, sign: f64) -> Self {
         let valid = (strike >= 0.0) & (vol >= 0.0);
         let strike = if valid { strike } else { f64::NAN };
         let total_vol = vol * carry.sqrt_years;
-        let inverse_total_vol = 1.0 / total_vol;
         let log_moneyness = ln_ratio(carry.spot, strike) + carry.drift;
+        Self::from_total_vol(carry, strike, vol, sign, log_moneyness, total_vol, 1.0 / total_vol)
+    }
+
+    /// [`Core::standardised`] given ln(F/K), σ√T and 1/(σ√T).
+    #[inline(always)]
+    pub(crate) fn from_total_vol(
+        carry: &Carry,
+        strike: f64,
+        vol: f64,
+        sign: f64,
+        log_moneyness: f64,
+        total_vol: f64,
+        inverse_total_vol: f64,
+    ) -> Self {
         let centre = log_moneyness * inverse_total_vol;
         // At the money without volatility: 0·∞.
         let centre = if log_moneyness == 0.0 { 0.0 } else { centre };
-        let d1 = centre + 0.5 * total_vol;
-        let d2 = centre - 0.5 * total_vol;
-        let normal = normal_pair(sign * d1, sign * d2);
         Self {
             sign,
             strike,
@@ -77,13 +101,27 @@ impl Core {
             discounted_spot: carry.spot * carry.spot_discount,
             discounted_strike: strike * carry.strike_discount,
             inverse_total_vol,
-            d1,
-            d2,
-            bell1: normal.bell1,
-            bell2: normal.bell2,
-            n1: normal.n1,
-            n2: normal.n2,
+            d1: centre + 0.5 * total_vol,
+            d2: centre - 0.5 * total_vol,
+            bell1: 0.0,
+            bell2: 0.0,
+            n1: 0.0,
+            n2: 0.0,
         }
+    }
+
+    /// Fills `bell1` and `bell2`: S e^{−qT} φ(d1) = K e^{−rT} φ(d2), so one exponential gives both.
+    #[inline(always)]
+    pub(crate) fn with_bells(self) -> Self {
+        let (bell1, bell2) = bell_pair(self.d1, self.d2, self.discounted_spot, self.discounted_strike);
+        Self { bell1, bell2, ..self }
+    }
+
+    /// Fills `n1` and `n2`.
+    #[inline(always)]
+    pub(crate) fn with_probabilities(self) -> Self {
+        let (n1, n2) = tail_pair(self.sign * self.d1, self.sign * self.d2, self.bell1, self.bell2);
+        Self { n1, n2, ..self }
     }
 
     #[inline(always)]

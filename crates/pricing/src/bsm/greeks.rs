@@ -75,7 +75,7 @@ impl Core {
         let spot_leg = self.sign * self.discounted_spot * self.n1;
         let strike_leg = self.sign * self.discounted_strike * self.n2;
         let value = spot_leg - strike_leg;
-        let gamma = density * inverse / carry.spot;
+        let gamma = density * inverse * carry.inverse_spot;
         let cash_density = carry.spot * density;
         // σ/√T is written σ²/(σ√T), whose limit at expiry is already known.
         let decay = 0.5 * cash_density * (self.vol * self.vol * inverse);
@@ -101,7 +101,7 @@ impl Core {
         let root_rate = self.vol * inverse; // 1/√T
         let half_per_year = 0.5 * root_rate * root_rate; // 1/(2T)
         let carry_rate = carry.rate - carry.dividend_yield;
-        let inverse_spot = if has_density { 1.0 / carry.spot } else { 0.0 };
+        let inverse_spot = if has_density { carry.inverse_spot } else { 0.0 };
         let product = d1 * d2;
 
         let has_density2 = self.bell2 > 0.0;

@@ -24,6 +24,7 @@
 
 pub mod calibrate;
 mod contour;
+mod contour_greeks;
 pub mod cos;
 pub mod exponent;
 pub mod strip;

@@ -19,6 +19,7 @@
 //! to be non-negative. `T = 0` or vanishing total variance gives discounted intrinsic value.
 
 use super::contour::half_weighted_price;
+use super::contour_greeks::Slopes;
 use super::exponent::{HalfShiftedExponent, PARAMETERS};
 use super::{Bates, Heston, Market};
 use crate::Right;
@@ -146,10 +147,8 @@ impl Strip {
         positive("T", t)?;
         let mut strip = Self::heston(model, t, range, accuracy)?;
         if strip.contour.is_some() {
-            return Err(ModelError::NoConvergence {
-                what: "Fourier integral of the Greeks",
-                residual: accuracy.tolerance,
-            });
+            // Strike by strike, by differences: see `contour_greeks`.
+            return Ok(strip);
         }
         let count = strip.price_re.len();
         strip.extra =
@@ -371,6 +370,11 @@ impl Strip {
     /// # Errors
     /// [`ModelError`] when the strike is out of range or the strip holds prices only.
     pub fn greeks(&self, market: &Market, strike: f64, right: Right) -> Result<HestonGreeks, ModelError> {
+        if let Some(ContourModel::Heston(model)) = &self.contour {
+            let x = self.moneyness(market, strike)?;
+            let slopes = Slopes::on_contour(model, x, self.t, self.tolerance)?;
+            return Ok(self.present(&slopes, market, strike, right));
+        }
         if self.extra.len() != CHANNELS {
             return Err(ModelError::TooFew {
                 what: "strip with Greeks",
@@ -379,23 +383,33 @@ impl Strip {
             });
         }
         let x = self.moneyness(market, strike)?;
-        let (t, r, q, s) = (self.t, market.rate, market.dividend_yield, market.spot);
         let root = kernel::exp(0.5 * x);
-        let (present, carry) = (market.discount(t), libm::exp(-q * t));
         let sum = |i: usize| {
             root * self.step / PI * fourier_sum(&self.extra[i].re, &self.extra[i].im, self.step * x)
         };
-        let covered = self.covered(x);
         // m' of m = e^{x/2} G: half of m, plus e^{x/2} G', less the derivative of the alias.
         let raw = root * self.step / PI * fourier_sum(&self.price_re, &self.price_im, self.step * x);
-        let slope = 0.5 * raw + sum(0) - root * root * self.alias;
-        let (density, in_time) = (sum(1), sum(2));
+        let slopes = Slopes {
+            covered: self.covered(x),
+            slope: 0.5 * raw + sum(0) - root * root * self.alias,
+            density: sum(1),
+            in_time: sum(2),
+            by_parameter: self.parameter_gradient(x, 3..CHANNELS),
+        };
+        Ok(self.present(&slopes, market, strike, right))
+    }
+
+    /// Present values from the derivatives of the covered share.
+    fn present(&self, slopes: &Slopes, market: &Market, strike: f64, right: Right) -> HestonGreeks {
+        let Slopes { covered, slope, density, in_time, by_parameter } = *slopes;
+        let (t, r, q, s) = (self.t, market.rate, market.dividend_yield, market.spot);
+        let (present, carry) = (market.discount(t), libm::exp(-q * t));
         let call = carry * s * (1.0 - covered);
         let call_theta = q * call - carry * s * ((r - q) * slope - in_time);
         let call_rho = carry * s * t * slope;
-        let by_parameter = self.parameter_gradient(x, 3..CHANNELS).map(|g| g * carry * s);
+        let by_parameter = by_parameter.map(|g| g * carry * s);
         let gamma = carry * density / s;
-        Ok(match right {
+        match right {
             Right::Call => HestonGreeks {
                 price: call,
                 delta: carry * (1.0 - covered + slope),
@@ -412,7 +426,7 @@ impl Strip {
                 rho: call_rho - t * present * strike,
                 by_parameter,
             },
-        })
+        }
     }
 }
 

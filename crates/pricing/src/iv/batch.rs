@@ -1,12 +1,13 @@
-//! Black implied volatilities of whole columns, bit for bit those of [`super::black_vol`].
+//! Black and normal implied volatilities of whole columns, bit for bit those of [`super::black_vol`] and
+//! [`super::normal_vol`].
 //!
 //! Up to four steps are taken in vector registers with every branch replaced by a choice; the rare rows
 //! that need more, and those without a volatility, go through the scalar function.
 use super::black::{LAST_STEP, SERIES_HALF_VOL, difference_series_both};
-use super::normal::start_both;
-use super::{ForwardQuote, black_vol};
+use super::normal::{self, start_both};
+use super::{ForwardQuote, IvError, black_vol, normal_vol};
 use crate::Right;
-use crate::bsm::batch::{LengthError, same_length};
+use crate::columns::{LengthError, same_length};
 use crate::math::kernel::{ln, ln_ratio, mills_fraction};
 use crate::math::normal::FRAC_1_SQRT_2PI;
 use crate::simd::{Kernel, dispatch};
@@ -32,25 +33,73 @@ pub struct ForwardQuotes<'a> {
 /// # Errors
 /// [`LengthError`] if the columns differ in length; nothing is written then.
 pub fn black_vols(quotes: &ForwardQuotes<'_>, vol: &mut [f64]) -> Result<(), LengthError> {
-    let rows = quotes.price.len();
-    same_length("forward", quotes.forward.len(), rows)?;
-    same_length("strike", quotes.strike.len(), rows)?;
-    same_length("years", quotes.years.len(), rows)?;
-    same_length("right", quotes.right.len(), rows)?;
-    same_length("vol", vol.len(), rows)?;
+    quotes.check(vol.len())?;
     dispatch(Columns { quotes, vol });
-    for (i, vol) in vol.iter_mut().enumerate() {
-        if vol.is_nan() {
-            let quote = ForwardQuote {
-                price: quotes.price[i],
-                forward: quotes.forward[i],
-                strike: quotes.strike[i],
-                years: quotes.years[i],
-            };
-            *vol = black_vol(&quote, quotes.right[i]).unwrap_or(f64::NAN);
+    quotes.finish(vol, black_vol);
+    Ok(())
+}
+
+/// Normal (Bachelier) volatilities of every row into `vol`, in price units per √year; NaN where
+/// [`normal_vol`] gives an error.
+///
+/// # Errors
+/// [`LengthError`] if the columns differ in length; nothing is written then.
+pub fn normal_vols(quotes: &ForwardQuotes<'_>, vol: &mut [f64]) -> Result<(), LengthError> {
+    quotes.check(vol.len())?;
+    dispatch(NormalColumns { quotes, vol });
+    quotes.finish(vol, normal_vol);
+    Ok(())
+}
+
+impl ForwardQuotes<'_> {
+    fn check(&self, vols: usize) -> Result<(), LengthError> {
+        let rows = self.price.len();
+        same_length("forward", self.forward.len(), rows)?;
+        same_length("strike", self.strike.len(), rows)?;
+        same_length("years", self.years.len(), rows)?;
+        same_length("right", self.right.len(), rows)?;
+        same_length("vol", vols, rows)
+    }
+
+    /// The rows that the vector code left to the scalar function.
+    fn finish(&self, vol: &mut [f64], scalar: fn(&ForwardQuote, Right) -> Result<f64, IvError>) {
+        for (i, vol) in vol.iter_mut().enumerate() {
+            if vol.is_nan() {
+                let quote = ForwardQuote {
+                    price: self.price[i],
+                    forward: self.forward[i],
+                    strike: self.strike[i],
+                    years: self.years[i],
+                };
+                *vol = scalar(&quote, self.right[i]).unwrap_or(f64::NAN);
+            }
         }
     }
-    Ok(())
+
+    /// Calls `block` with eight rows at a time, the last ones padded with ones.
+    #[inline(always)]
+    fn for_lanes(&self, vol: &mut [f64], block: impl Fn(&Lanes) -> [f64; LANES]) {
+        let load = |column: &[f64], at: usize, rows: usize| {
+            let mut lanes = [1.0; LANES];
+            lanes[..rows].copy_from_slice(&column[at..at + rows]);
+            lanes
+        };
+        for at in (0..vol.len()).step_by(LANES) {
+            let rows = LANES.min(vol.len() - at);
+            let mut call = [true; LANES];
+            for (call, right) in call.iter_mut().zip(&self.right[at..at + rows]) {
+                *call = *right == Right::Call;
+            }
+            let lanes = Lanes {
+                price: load(self.price, at, rows),
+                forward: load(self.forward, at, rows),
+                strike: load(self.strike, at, rows),
+                years: load(self.years, at, rows),
+                call,
+            };
+            vol[at..at + rows].copy_from_slice(&block(&lanes)[..rows]);
+        }
+    }
 }
 
 const LANES: usize = 8;
@@ -61,51 +110,99 @@ pub(super) struct Columns<'a, 'b> {
     pub(super) vol: &'b mut [f64],
 }
 
+/// Eight rows.
+struct Lanes {
+    price: [f64; LANES],
+    forward: [f64; LANES],
+    strike: [f64; LANES],
+    years: [f64; LANES],
+    call: [bool; LANES],
+}
+
+impl Lanes {
+    /// What the holder receives and pays, and the value of the out-of-the-money option: the branch-free
+    /// form of [`super::time_value`].
+    #[inline(always)]
+    fn legs(&self, lane: usize) -> (f64, f64, f64) {
+        let (f, k, price) = (self.forward[lane], self.strike[lane], self.price[lane]);
+        let long = if self.call[lane] { f } else { k };
+        let short = if self.call[lane] { k } else { f };
+        let intrinsic = long - short;
+        let virtual_short = intrinsic - long;
+        let lost = (long - (intrinsic - virtual_short)) + (-short - virtual_short);
+        (long, short, if long <= short { price } else { (price - intrinsic) - lost })
+    }
+}
+
 impl Kernel for Columns<'_, '_> {
     #[inline(always)]
     fn run(self) {
-        let Columns { quotes, vol } = self;
-        let load = |column: &[f64], at: usize, rows: usize| {
-            let mut lanes = [1.0; LANES];
-            lanes[..rows].copy_from_slice(&column[at..at + rows]);
-            lanes
-        };
-        for at in (0..vol.len()).step_by(LANES) {
-            let rows = LANES.min(vol.len() - at);
-            let price = load(quotes.price, at, rows);
-            let forward = load(quotes.forward, at, rows);
-            let strike = load(quotes.strike, at, rows);
-            let years = load(quotes.years, at, rows);
-            let mut call = [true; LANES];
-            for (call, right) in call.iter_mut().zip(&quotes.right[at..at + rows]) {
-                *call = *right == Right::Call;
-            }
-            vol[at..at + rows].copy_from_slice(&block(&price, &forward, &strike, &years, &call)[..rows]);
+        self.quotes.for_lanes(self.vol, black_block);
+    }
+}
+
+struct NormalColumns<'a, 'b> {
+    quotes: &'a ForwardQuotes<'a>,
+    vol: &'b mut [f64],
+}
+
+impl Kernel for NormalColumns<'_, '_> {
+    #[inline(always)]
+    fn run(self) {
+        self.quotes.for_lanes(self.vol, normal_block);
+    }
+}
+
+/// Eight normal volatilities without a branch; NaN for those that need the scalar function.
+#[inline(always)]
+fn normal_block(lanes: &Lanes) -> [f64; LANES] {
+    let (mut v, mut value, mut distance) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    let (mut valid, mut settled) = ([0.0; LANES], [0.0; LANES]);
+    for lane in 0..LANES {
+        let (long, short, own) = lanes.legs(lane);
+        let apart = (long - short).abs();
+        let admissible = (own > 0.0)
+            & (own < f64::INFINITY)
+            & (apart < f64::INFINITY)
+            & (lanes.years[lane] > 0.0)
+            & (lanes.years[lane] < f64::INFINITY);
+        valid[lane] = if admissible { 1.0 } else { 0.0 };
+        value[lane] = own;
+        distance[lane] = apart;
+        v[lane] = start_both(own, apart);
+    }
+    for _ in 0..STEPS {
+        for lane in 0..LANES {
+            let step = normal::step(v[lane], value[lane], distance[lane]);
+            let moved = if settled[lane] > 0.0 { v[lane] } else { v[lane] + step };
+            let done = (settled[lane] > 0.0) | (step.abs() <= normal::LAST_STEP * moved);
+            settled[lane] = if done { 1.0 } else { 0.0 };
+            v[lane] = moved;
+        }
+        if settled.iter().sum::<f64>() == LANES as f64 {
+            break;
         }
     }
+    let mut vol = [0.0; LANES];
+    for lane in 0..LANES {
+        let good = valid[lane] * settled[lane] > 0.0;
+        vol[lane] = if good { v[lane] / lanes.years[lane].sqrt() } else { f64::NAN };
+    }
+    vol
 }
 
 /// Eight volatilities without a branch; NaN for those that need the scalar function.
 ///
 /// The loops over lanes are innermost, or they would not become vector code.
 #[inline(always)]
-fn block(
-    price: &[f64; LANES],
-    forward: &[f64; LANES],
-    strike: &[f64; LANES],
-    years: &[f64; LANES],
-    call: &[bool; LANES],
-) -> [f64; LANES] {
-    let (mut x, mut log_target, mut complement) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+fn black_block(lanes: &Lanes) -> [f64; LANES] {
+    let years = &lanes.years;
+    let (mut x, mut target, mut unit) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    let mut complement = [0.0; LANES];
     let (mut s, mut valid, mut settled) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
     for lane in 0..LANES {
-        let (f, k, price) = (forward[lane], strike[lane], price[lane]);
-        let long = if call[lane] { f } else { k };
-        let short = if call[lane] { k } else { f };
-        let intrinsic = long - short;
-        let virtual_short = intrinsic - long;
-        let lost = (long - (intrinsic - virtual_short)) + (-short - virtual_short);
-        let value = if long <= short { price } else { (price - intrinsic) - lost };
+        let (f, k, price) = (lanes.forward[lane], lanes.strike[lane], lanes.price[lane]);
+        let (long, short, value) = lanes.legs(lane);
         let scale = f.sqrt() * k.sqrt();
         let distance = (f - k).abs();
         let log_moneyness = ln_ratio(f, k).abs();
@@ -119,7 +216,7 @@ fn block(
             & (years[lane] < f64::INFINITY);
         valid[lane] = if admissible { 1.0 } else { 0.0 };
         x[lane] = log_moneyness;
-        log_target[lane] = ln_ratio(value, scale);
+        (target[lane], unit[lane]) = (value, scale);
         complement[lane] = (long - price) / scale;
 
         let apart = (log_moneyness > 1e-2) & (distance > 0.0);
@@ -138,7 +235,7 @@ fn block(
     for _ in 0..STEPS {
         for lane in 0..LANES {
             let from = s[lane];
-            let step = step(x[lane], log_target[lane], complement[lane], from);
+            let step = step(x[lane], target[lane], unit[lane], complement[lane], from);
             let next = from + step;
             let next = if next < 0.5 * from { 0.5 * from } else { next };
             let next = if next > 2.0 * from { 2.0 * from } else { next };
@@ -162,7 +259,7 @@ fn block(
 
 /// [`super::black`]'s step, every case computed and one chosen.
 #[inline(always)]
-fn step(x: f64, log_target: f64, complement: f64, s: f64) -> f64 {
+fn step(x: f64, value: f64, scale: f64, complement: f64, s: f64) -> f64 {
     let h = x / s;
     let t = 0.5 * s;
     let exponent = -0.5 * (h * h + t * t);
@@ -175,8 +272,8 @@ fn step(x: f64, log_target: f64, complement: f64, s: f64) -> f64 {
     let d = if by_series { series } else { (p1 * q2 - p2 * q1) * inverse };
     let sum = (p1 * q2 + p2 * q1) * inverse;
     let size = if above { sum } else { d };
-    let log = ln_ratio(size, if above { complement } else { 1.0 });
-    let f = if above { exponent + log } else { (exponent - log_target) + log };
+    let f =
+        exponent + ln_ratio(if above { size } else { size * scale }, if above { complement } else { value });
     let slope = FRAC_1_SQRT_2PI / size;
     let slope = if above { -slope } else { slope };
 
@@ -193,7 +290,46 @@ fn step(x: f64, log_target: f64, complement: f64, s: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::bsm::{self, BsmInputs};
+    use crate::columns::testing::{awkward, bits};
     use crate::simd::{Level, dispatch_at};
+
+    #[test]
+    fn normal_columns_give_the_bits_of_the_scalar_function_at_every_level() {
+        let [time_value, forward, mut strike, years] = awkward::<4>(403);
+        for (i, strike) in strike.iter_mut().enumerate() {
+            *strike -= 0.02 * i as f64;
+        }
+        let right: Vec<Right> = (0..403).map(|i| if i % 2 == 0 { Right::Call } else { Right::Put }).collect();
+        let price: Vec<f64> = (0..403)
+            .map(|i| {
+                right[i].intrinsic(forward[i], strike[i]) + time_value[i] * libm::exp(-(i as f64) / 10.0)
+            })
+            .collect();
+        let quotes =
+            ForwardQuotes { price: &price, forward: &forward, strike: &strike, years: &years, right: &right };
+        for &level in Level::ALL {
+            let mut vol = vec![0.0; 403];
+            dispatch_at(level, NormalColumns { quotes: &quotes, vol: &mut vol });
+            let mut direct = 0;
+            for (i, vol) in vol.iter().enumerate() {
+                let quote =
+                    ForwardQuote { price: price[i], forward: forward[i], strike: strike[i], years: years[i] };
+                if !vol.is_nan() {
+                    direct += 1;
+                    assert_eq!(normal_vol(&quote, right[i]), Ok(*vol), "{level:?} {quote:?}");
+                }
+            }
+            assert!(direct > 300, "most rows need no scalar call: {direct}");
+        }
+        let mut vol = vec![0.0; 403];
+        assert_eq!(normal_vols(&quotes, &mut vol), Ok(()));
+        for (i, vol) in vol.iter().enumerate() {
+            let quote =
+                ForwardQuote { price: price[i], forward: forward[i], strike: strike[i], years: years[i] };
+            assert_eq!(bits(*vol), bits(normal_vol(&quote, right[i]).unwrap_or(f64::NAN)));
+        }
+        assert!(normal_vols(&quotes, &mut vol[1..]).is_err());
+    }
 
     #[test]
     fn columns_give_the_bits_of_the_scalar_function_at_every_level() {

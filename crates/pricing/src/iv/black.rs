@@ -7,7 +7,8 @@
 //! b(s) = e^{−(h²+t²)/2} · D,   D = M(h − t) − M(h + t),   b'(s) = e^{−(h²+t²)/2}/√2π
 //! ```
 //!
-//! so that ln b and its derivatives need D only, and underflow never happens. The reduction to a
+//! so that ln b and its derivatives need D only, and underflow never happens; the logarithm is taken of the
+//! ratio of D to the price, which is near one at the money, where ln b itself would cost digits. The reduction to a
 //! normalised price, the use of ln b, and a Householder step of fourth order follow Jäckel, *Let's be
 //! rational* (Wilmott, 2015); the rest is this crate's:
 //! - D for small s is summed as the odd Taylor series of M around h (all terms from −M', which has a
@@ -74,8 +75,9 @@ pub(crate) fn total_vol(quote: &Quote) -> Result<f64, IvError> {
 struct Problem {
     /// |ln(F/K)|
     x: f64,
-    /// ln of the normalised time value.
-    log_target: f64,
+    /// The time value, and √(FK), which normalises it.
+    value: f64,
+    scale: f64,
     /// What is missing to the value at infinite volatility, normalised.
     complement: f64,
     start: f64,
@@ -90,7 +92,6 @@ const STEPS_MAX: usize = 24;
 
 impl Problem {
     fn new(value: f64, complement: f64, distance: f64, scale: f64, x: f64) -> Self {
-        let log_target = ln_ratio(value, scale);
         let complement = complement / scale;
         // Rounding of the caller's x against a distance of exactly zero, and the reverse.
         let ratio = if x > 1e-2 && distance > 0.0 { x * (scale / distance) } else { 1.0 - x * x / 24.0 };
@@ -104,7 +105,7 @@ impl Problem {
             let tail = (-8.0 * ln(complement)).sqrt();
             start = if tail > start { tail } else { start };
         }
-        Self { x, log_target, complement, start }
+        Self { x, value, scale, complement, start }
     }
 
     fn solve(&self) -> f64 {
@@ -137,14 +138,14 @@ impl Problem {
         // f = ln Q(s) − ln Q*, slope = f'.
         let (f, slope) = if t < SERIES_HALF_VOL && self.x <= 1.0 {
             let d = difference_series(h, t);
-            ((exponent - self.log_target) + ln(d), FRAC_1_SQRT_2PI / d)
+            (exponent + ln_ratio(d * self.scale, self.value), FRAC_1_SQRT_2PI / d)
         } else {
             let (p1, q1) = mills_fraction((h - t).abs());
             let (p2, q2) = mills_fraction(h + t);
             let inverse = 1.0 / (q1 * q2);
             if h >= t {
                 let d = (p1 * q2 - p2 * q1) * inverse;
-                ((exponent - self.log_target) + ln(d), FRAC_1_SQRT_2PI / d)
+                (exponent + ln_ratio(d * self.scale, self.value), FRAC_1_SQRT_2PI / d)
             } else {
                 let sum = (p1 * q2 + p2 * q1) * inverse;
                 (exponent + ln_ratio(sum, self.complement), -FRAC_1_SQRT_2PI / sum)

@@ -11,7 +11,6 @@ mod normal;
 
 pub use black::black_vol;
 pub(crate) use black::{Quote, total_vol};
-pub(crate) use normal::bachelier_time_value;
 pub use normal::normal_vol;
 
 use crate::Right;

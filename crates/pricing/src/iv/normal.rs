@@ -5,7 +5,7 @@
 //! this crate), is good to 2e-5; Householder steps of fourth order on ln V finish it.
 use super::{ForwardQuote, IvError, finite, positive, time_value};
 use crate::Right;
-use crate::math::kernel::{exp, ln_ratio, normal_loss, polynomial};
+use crate::math::kernel::{ln_ratio, normal_loss, polynomial};
 use crate::math::normal::FRAC_1_SQRT_2PI;
 
 /// σ√T/straddle as a function of (δ/straddle)² ≤ 0.66, relative error 1.7e-8.
@@ -72,15 +72,19 @@ pub fn normal_vol(quote: &ForwardQuote, right: Right) -> Result<f64, IvError> {
     for _ in 0..8 {
         let step = step(v, value, distance);
         v += step;
-        if step.abs() <= 2e-5 * v || step.is_nan() {
+        if step.abs() <= LAST_STEP * v || step.is_nan() {
             break;
         }
     }
     Ok(v / years.sqrt())
 }
 
+/// A last step that moves v by less than this leaves an error below rounding.
+pub(super) const LAST_STEP: f64 = 2e-5;
+
 /// Householder's step for f(v) = ln V(v) − ln V*, with V = v e^{−h²/2} L(h) and V' = e^{−h²/2}/√2π.
-fn step(v: f64, value: f64, distance: f64) -> f64 {
+#[inline(always)]
+pub(super) fn step(v: f64, value: f64, distance: f64) -> f64 {
     let h = distance / v;
     let loss = normal_loss(h);
     let f = ln_ratio(v * loss, value) - 0.5 * h * h;
@@ -91,15 +95,4 @@ fn step(v: f64, value: f64, distance: f64) -> f64 {
     let h3 = third - slope * (3.0 * curvature - 2.0 * slope);
     let newton = -f / slope;
     newton * (1.0 + 0.5 * h2 * newton) / (1.0 + newton * (h2 + h3 * newton / 6.0))
-}
-
-/// The out-of-the-money value v·(φ(h) − h N(−h)), h = |distance|/v, with full relative accuracy;
-/// zero for v = 0.
-#[inline]
-pub(crate) fn bachelier_time_value(distance: f64, v: f64) -> f64 {
-    let h = distance.abs() / v;
-    if v == 0.0 || h > 60.0 {
-        return if v.is_nan() || distance.is_nan() { f64::NAN } else { 0.0 };
-    }
-    v * exp(-0.5 * h * h) * normal_loss(h)
 }

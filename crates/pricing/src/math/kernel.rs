@@ -14,16 +14,28 @@ const LN2_HIGH: f64 = f64::from_bits(0x3FE6_2E42_0000_0000);
 /// ln 2 − `LN2_HIGH`.
 const LN2_LOW: f64 = 4.749_325_039_031_672_6e-7;
 
-/// Polynomial `c[0] + c[1] x + …` by Horner's rule.
+/// Polynomial `c[0] + c[1] x + …` of at most 16 coefficients by Estrin's scheme: pairs, pairs of pairs, and so
+/// on, whose products do not wait for each other. Horner's rule, one product after the other, made the
+/// vector loops wait for latency (measured: 11.4 ns against 7 ns per strike of a chain).
 #[inline(always)]
 pub(crate) fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
-    let mut value = coefficients[N - 1];
-    let mut i = N - 1;
-    while i > 0 {
-        i -= 1;
-        value = value * x + coefficients[i];
+    const { assert!(N >= 1 && N <= 16) };
+    let mut terms = [0.0; 16];
+    terms[..N].copy_from_slice(coefficients);
+    let mut power = x;
+    let mut count = N;
+    while count > 1 {
+        let half = count.div_ceil(2);
+        let mut i = 0;
+        while i < half {
+            let next = 2 * i + 1;
+            terms[i] = if next < count { terms[2 * i] + terms[next] * power } else { terms[2 * i] };
+            i += 1;
+        }
+        count = half;
+        power *= power;
     }
-    value
+    terms[0]
 }
 
 /// (eʳ − 1 − r)/r² on |r| ≤ ½ ln 2, error 2.5e-17 of eʳ.
@@ -226,21 +238,41 @@ pub(crate) const NORMAL_EDGE: f64 = 40.0;
 
 #[inline(always)]
 pub(crate) fn normal_pair(d1: f64, d2: f64) -> NormalPair {
-    let z1 = if d1.abs() > NORMAL_EDGE { NORMAL_EDGE } else { d1.abs() };
-    let z2 = if d2.abs() > NORMAL_EDGE { NORMAL_EDGE } else { d2.abs() };
-    let bell1 = exp(-0.5 * z1 * z1);
-    let bell2 = exp(-0.5 * z2 * z2);
-    let (p1, q1) = mills_fraction(z1);
-    let (p2, q2) = mills_fraction(z2);
+    let (z1, z2) = (edged(d1), edged(d2));
+    let (bell1, bell2) = (exp(-0.5 * z1 * z1), exp(-0.5 * z2 * z2));
+    let (n1, n2) = tail_pair(d1, d2, bell1, bell2);
+    NormalPair { bell1, bell2, n1, n2 }
+}
+
+/// |d|, at most [`NORMAL_EDGE`].
+#[inline(always)]
+fn edged(d: f64) -> f64 {
+    if d.abs() > NORMAL_EDGE { NORMAL_EDGE } else { d.abs() }
+}
+
+/// e^{−d1²/2} and e^{−d2²/2} for d1² − d2² = 2 ln(a/b) by one exponential, that of the smaller argument:
+/// the other bell is a/b or b/a, whichever is below one, times as high.
+#[inline(always)]
+pub(crate) fn bell_pair(d1: f64, d2: f64, a: f64, b: f64) -> (f64, f64) {
+    let first_is_higher = a < b;
+    let z = edged(if first_is_higher { d1 } else { d2 });
+    let high = exp(-0.5 * z * z);
+    let ratio = if first_is_higher { a / b } else { b / a };
+    // 0/0 and ∞/∞; NaN is not equal to itself and stays.
+    let ratio = if a == b { 1.0 } else { ratio };
+    let low = high * ratio;
+    if first_is_higher { (high, low) } else { (low, high) }
+}
+
+/// N(d1) and N(d2), given e^{−d²/2} of each.
+#[inline(always)]
+pub(crate) fn tail_pair(d1: f64, d2: f64, bell1: f64, bell2: f64) -> (f64, f64) {
+    let (p1, q1) = mills_fraction(edged(d1));
+    let (p2, q2) = mills_fraction(edged(d2));
     let shared = 1.0 / (q1 * q2);
     let tail1 = bell1 * (p1 * q2 * shared);
     let tail2 = bell2 * (p2 * q1 * shared);
-    NormalPair {
-        bell1,
-        bell2,
-        n1: if d1 > 0.0 { 1.0 - tail1 } else { tail1 },
-        n2: if d2 > 0.0 { 1.0 - tail2 } else { tail2 },
-    }
+    (if d1 > 0.0 { 1.0 - tail1 } else { tail1 }, if d2 > 0.0 { 1.0 - tail2 } else { tail2 })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ pub const FRAC_1_SQRT_2PI: f64 = 0.398_942_280_401_432_7;
 
 /// e^{−x²/2} with the rounding error of x² returned, so that tails keep full relative accuracy.
 #[inline(always)]
-fn bell(z: f64) -> f64 {
+pub(crate) fn bell(z: f64) -> f64 {
     // Veltkamp split without multiplication: the leading 26 bits square exactly.
     let high = f64::from_bits(z.to_bits() & 0xFFFF_FFFF_F800_0000);
     let low = z - high;

@@ -176,7 +176,7 @@ impl<M: PathModel + ?Sized> Simulation<'_, M> {
 
     fn random_block(&self, block: u64) -> Sums {
         let mut workspace = Workspace::new(self);
-        let n = workspace.normals.len();
+        let n = workspace.dimensions;
         let mut normals = vec![0.0; n * BLOCK_PATHS];
         NormalStream::new(self.seed, block).fill(&mut normals);
         let is_paired = self.sampling == Sampling::Antithetic;
@@ -207,12 +207,12 @@ impl<M: PathModel + ?Sized> Simulation<'_, M> {
         let mut points =
             SobolNormals::new(self.seed, block % SOBOL_REPLICATES, self.model.normals_per_step(), self.times);
         points.skip_to(block / SOBOL_REPLICATES * BLOCK_PATHS as u64);
+        let n = workspace.dimensions;
+        let mut normals = vec![0.0; n * BLOCK_PATHS];
+        points.fill(&mut normals);
         let mut sums = Sums::default();
-        for _ in 0..BLOCK_PATHS {
-            let mut normals = core::mem::take(&mut workspace.normals);
-            points.next_path(&mut normals);
-            let (y, x) = workspace.evaluate(self, &normals);
-            workspace.normals = normals;
+        for path in normals.chunks_exact(n) {
+            let (y, x) = workspace.evaluate(self, path);
             sums.add(y, x, 1);
         }
         sums
@@ -274,7 +274,7 @@ impl<M: PathModel + ?Sized> Simulation<'_, M> {
 
 /// Buffers of one block.
 struct Workspace {
-    normals: Vec<f64>,
+    dimensions: usize,
     prices: Vec<f64>,
     prepared: Vec<model::Step>,
 }
@@ -294,7 +294,7 @@ impl Workspace {
             })
             .collect();
         Self {
-            normals: vec![0.0; simulation.dimensions()],
+            dimensions: simulation.dimensions(),
             prices: vec![0.0; steps * simulation.model.assets()],
             prepared,
         }

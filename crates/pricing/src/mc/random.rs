@@ -6,6 +6,7 @@
 //! one 53-bit uniform and pseudo-random and Sobol points share one transformation.
 
 use crate::math::kernel::ln;
+use crate::simd::{Kernel, dispatch};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -24,25 +25,11 @@ impl NormalStream {
     }
 
     /// Fills `out` with independent standard normals.
-    ///
-    /// Chunk by chunk: uniforms, the central rational for all of them without a branch
-    /// (which the compiler vectorises), then the tails, one in seven.
     pub fn fill(&mut self, out: &mut [f64]) {
-        const CHUNK: usize = 64;
-        let mut p = [0.0; CHUNK];
-        for z in out.chunks_mut(CHUNK) {
-            for u in &mut p[..z.len()] {
-                *u = uniform_of_bits(self.rng.next_u64());
-            }
-            for (z, &p) in z.iter_mut().zip(&p) {
-                *z = centre(p - 0.5);
-            }
-            for (z, &p) in z.iter_mut().zip(&p) {
-                if (p - 0.5).abs() > CENTRE_EDGE {
-                    *z = tail(p);
-                }
-            }
+        for u in out.iter_mut() {
+            *u = uniform_of_bits(self.rng.next_u64());
         }
+        normals_of_uniforms(out);
     }
 
     /// A uniform in (0, 1), the middle of one of 2^53 equal cells.
@@ -69,6 +56,35 @@ pub(crate) fn uniform_of_bits(bits: u64) -> f64 {
 pub fn standard_normal(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= CENTRE_EDGE { centre(q) } else { tail(p) }
+}
+
+/// Replaces uniforms in (0, 1) by the normals of [`standard_normal`], bit for bit: the central rational for
+/// all of them without a branch, then the tails, one in seven.
+pub(crate) fn normals_of_uniforms(values: &mut [f64]) {
+    dispatch(Normals(values));
+}
+
+struct Normals<'a>(&'a mut [f64]);
+
+impl Kernel for Normals<'_> {
+    #[inline(always)]
+    fn run(self) {
+        const CHUNK: usize = 64;
+        let mut p = [0.5; CHUNK];
+        for z in self.0.chunks_mut(CHUNK) {
+            p[..z.len()].copy_from_slice(z);
+            let mut central = [0.0; CHUNK];
+            for (central, p) in central.iter_mut().zip(&p) {
+                *central = centre(p - 0.5);
+            }
+            z.copy_from_slice(&central[..z.len()]);
+            for (z, &p) in z.iter_mut().zip(&p) {
+                if (p - 0.5).abs() > CENTRE_EDGE {
+                    *z = tail(p);
+                }
+            }
+        }
+    }
 }
 
 /// Half-width of the central region.
@@ -166,6 +182,7 @@ const FAR_BOTTOM: [f64; 8] = [
 mod tests {
     use super::*;
     use crate::math::normal;
+    use crate::simd::{Level, dispatch_at};
 
     #[test]
     fn quantiles_agree_with_the_exact_inverse() {
@@ -173,6 +190,18 @@ mod tests {
             for p in [f64::from(i) / 2000.0, libm::exp(-f64::from(i) / 60.0)] {
                 let (fast, exact) = (standard_normal(p), normal::inverse_cdf(p));
                 assert!((fast - exact).abs() < 3e-15 * (1.0 + exact.abs()), "{p}: {fast} {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_bits_of_the_scalar_quantile() {
+        let uniforms: Vec<f64> = (0..1003).map(|i| (f64::from(i) + 0.5) / 1003.0).collect();
+        for &level in Level::ALL {
+            let mut values = uniforms.clone();
+            dispatch_at(level, Normals(&mut values));
+            for (z, &p) in values.iter().zip(&uniforms) {
+                assert_eq!(z.to_bits(), standard_normal(p).to_bits(), "{level:?} {p}");
             }
         }
     }

@@ -7,7 +7,7 @@
 //! A digital shift (exclusive or with a random word per dimension) makes the points
 //! unbiased. The bridge gives the first dimensions to the path's coarse shape.
 
-use super::random::{NormalStream, standard_normal};
+use super::random::{NormalStream, normals_of_uniforms};
 
 /// Largest number of dimensions.
 pub const DIMENSIONS_MAX: usize = 256;
@@ -275,21 +275,28 @@ impl SobolNormals {
         self.sobol.skip_to(index);
     }
 
-    /// Normals of the next path in the layout `[step][factor]`.
-    pub(crate) fn next_path(&mut self, normals: &mut [f64]) {
-        self.sobol.next_point(&mut self.point);
+    /// Normals of the next paths, path after path, each in the layout `[step][factor]`.
+    pub(crate) fn fill(&mut self, normals: &mut [f64]) {
+        let dimensions = self.factors * self.column.len();
+        for point in normals.chunks_exact_mut(dimensions) {
+            self.sobol.next_point(point);
+        }
+        normals_of_uniforms(normals);
         let factors = self.factors;
-        for factor in 0..factors {
-            // Level by level the factors share the best dimensions.
-            for (i, z) in self.column.iter_mut().enumerate() {
-                *z = standard_normal(self.point[i * factors + factor]);
+        for path in normals.chunks_exact_mut(dimensions) {
+            self.point.copy_from_slice(path);
+            for factor in 0..factors {
+                // Level by level the factors share the best dimensions.
+                for (z, level) in self.column.iter_mut().zip(self.point.chunks_exact(factors)) {
+                    *z = level[factor];
+                }
+                self.bridge.increments(
+                    &self.column,
+                    &mut self.motion,
+                    |step, z, target| target[step * factors + factor] = z,
+                    path,
+                );
             }
-            self.bridge.increments(
-                &self.column,
-                &mut self.motion,
-                |step, z, target| target[step * factors + factor] = z,
-                normals,
-            );
         }
     }
 }

@@ -1,0 +1,200 @@
+//! Columns of options on forwards, bit for bit what the scalar functions return.
+//!
+//! Implied volatilities of columns of undiscounted prices: [`crate::iv::batch::black_vols`].
+use super::{BlackGreeks, sensitivities};
+use crate::Right;
+use crate::bsm::batch::{CarryLanes, CoreLanes};
+use crate::bsm::core::{Carry, Core};
+pub use crate::columns::LengthError;
+use crate::columns::{BLOCK, TAIL, load, load_signs, same_length};
+use crate::simd::{Kernel, dispatch};
+
+/// Options on forwards, one column per input of [`super::BlackInputs`].
+#[derive(Clone, Copy, Debug)]
+pub struct BlackColumns<'a> {
+    /// Forward or futures prices.
+    pub forward: &'a [f64],
+    /// Strikes.
+    pub strike: &'a [f64],
+    /// Times to expiry in years.
+    pub years: &'a [f64],
+    /// Rates of the discount factors.
+    pub rate: &'a [f64],
+    /// Volatilities per 1.00.
+    pub vol: &'a [f64],
+    /// Calls or puts.
+    pub right: &'a [Right],
+}
+
+output_columns!(
+    /// Columns for [`greeks`].
+    BlackGreekColumns, BlackGreekBlock, BlackGreeks {
+        price, delta, gamma, vega, theta, rho, vanna, vomma, dual_delta, dual_gamma
+    }
+);
+
+impl BlackColumns<'_> {
+    fn rows(&self) -> Result<usize, LengthError> {
+        let rows = self.forward.len();
+        same_length("strike", self.strike.len(), rows)?;
+        same_length("years", self.years.len(), rows)?;
+        same_length("rate", self.rate.len(), rows)?;
+        same_length("vol", self.vol.len(), rows)?;
+        same_length("right", self.right.len(), rows)?;
+        Ok(rows)
+    }
+}
+
+/// Present values of every option.
+///
+/// # Errors
+/// [`LengthError`] if the columns differ in length; nothing is written then.
+pub fn price(options: &BlackColumns<'_>, price: &mut [f64]) -> Result<(), LengthError> {
+    same_length("price", price.len(), options.rows()?)?;
+    dispatch(Prices(options, price));
+    Ok(())
+}
+
+/// Price and sensitivities of every option, all at fixed forwards.
+///
+/// # Errors
+/// [`LengthError`] if the columns differ in length; nothing is written then.
+pub fn greeks(options: &BlackColumns<'_>, out: &mut BlackGreekColumns<'_>) -> Result<(), LengthError> {
+    out.check(options.rows()?)?;
+    dispatch(All(options, out));
+    Ok(())
+}
+
+struct Prices<'a>(&'a BlackColumns<'a>, &'a mut [f64]);
+
+impl Kernel for Prices<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for_blocks!(self.0.forward.len(), price_block(self.0, self.1));
+    }
+}
+
+struct All<'a, 'b>(&'a BlackColumns<'a>, &'a mut BlackGreekColumns<'b>);
+
+impl Kernel for All<'_, '_> {
+    #[inline(always)]
+    fn run(self) {
+        for_blocks!(self.0.forward.len(), greeks_block(self.0, self.1));
+    }
+}
+
+#[inline(always)]
+fn cores<const N: usize>(options: &BlackColumns<'_>, at: usize) -> (CarryLanes<N>, CoreLanes<N>) {
+    let forward = load::<N>(options.forward, at);
+    let strike = load::<N>(options.strike, at);
+    let years = load::<N>(options.years, at);
+    let rate = load::<N>(options.rate, at);
+    let vol = load::<N>(options.vol, at);
+    let sign = load_signs::<N>(options.right, at);
+    let mut carries = CarryLanes::new();
+    for i in 0..N {
+        carries.set(i, &Carry::new(forward[i], years[i], rate[i], rate[i]));
+    }
+    let mut cores = CoreLanes::new();
+    for i in 0..N {
+        cores.set(i, &Core::standardised(&carries.get(i), strike[i], vol[i], sign[i]));
+    }
+    cores.add_normals();
+    (carries, cores)
+}
+
+#[inline(always)]
+fn price_block<const N: usize>(options: &BlackColumns<'_>, price: &mut [f64], at: usize, rows: usize) {
+    let (_, cores) = cores::<N>(options, at);
+    let mut block = [0.0; N];
+    for (i, value) in block.iter_mut().enumerate() {
+        *value = cores.get(i).price();
+    }
+    price[at..at + rows].copy_from_slice(&block[..rows]);
+}
+
+#[inline(always)]
+fn greeks_block<const N: usize>(
+    options: &BlackColumns<'_>,
+    out: &mut BlackGreekColumns<'_>,
+    at: usize,
+    rows: usize,
+) {
+    let (carries, cores) = cores::<N>(options, at);
+    let mut block = BlackGreekBlock::<N>::new();
+    for i in 0..N {
+        block.set(i, &sensitivities(&carries.get(i), &cores.get(i)));
+    }
+    out.store(at, rows, &block);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::black76::{self, BlackInputs};
+    use crate::columns::testing::{awkward, bits};
+    use crate::simd::{Level, dispatch_at};
+
+    #[test]
+    fn every_instruction_set_gives_the_bits_of_the_scalar_function() {
+        let [forward, strike, years, rate, vol] = awkward::<5>(403);
+        let right: Vec<Right> = (0..403).map(|i| if i % 3 == 0 { Right::Put } else { Right::Call }).collect();
+        let options = BlackColumns {
+            forward: &forward,
+            strike: &strike,
+            years: &years,
+            rate: &rate,
+            vol: &vol,
+            right: &right,
+        };
+        for &level in Level::ALL {
+            let mut c = vec![vec![0.0; 403]; 11];
+            let [price, delta, gamma, vega, theta, rho, vanna, vomma, dual_delta, dual_gamma, alone] =
+                &mut c[..]
+            else {
+                unreachable!()
+            };
+            let mut out = BlackGreekColumns {
+                price,
+                delta,
+                gamma,
+                vega,
+                theta,
+                rho,
+                vanna,
+                vomma,
+                dual_delta,
+                dual_gamma,
+            };
+            dispatch_at(level, All(&options, &mut out));
+            dispatch_at(level, Prices(&options, alone));
+            for i in 0..403 {
+                let inputs = BlackInputs {
+                    forward: forward[i],
+                    strike: strike[i],
+                    years: years[i],
+                    rate: rate[i],
+                    vol: vol[i],
+                };
+                let g = black76::greeks(&inputs, right[i]);
+                let expected = [
+                    g.price,
+                    g.delta,
+                    g.gamma,
+                    g.vega,
+                    g.theta,
+                    g.rho,
+                    g.vanna,
+                    g.vomma,
+                    g.dual_delta,
+                    g.dual_gamma,
+                    black76::price(&inputs, right[i]),
+                ];
+                for (column, value) in c.iter().zip(expected) {
+                    assert_eq!(bits(column[i]), bits(value), "{level:?} {inputs:?}");
+                }
+            }
+        }
+        assert!(price(&options, &mut [0.0]).is_err());
+    }
+}
