@@ -4,7 +4,7 @@ use onetape_pricing::bsm::{self, BsmInputs, IvInputs};
 use onetape_pricing::finite_difference::Exercise;
 use onetape_pricing::iv::{ForwardQuote, black_vol};
 use onetape_pricing::lattice::{self, Lattice};
-use onetape_pricing::{Right, bermudan, black76};
+use onetape_pricing::{Right, bachelier, bermudan, black76};
 use proptest::prelude::*;
 
 fn right() -> impl Strategy<Value = Right> {
@@ -186,6 +186,56 @@ proptest! {
         };
         let gap = american::price(&i, Right::Call, Scheme::Fast) - american::price(&mirrored, Right::Put, Scheme::Fast);
         prop_assert!(gap.abs() <= 1e-11 * (i.spot + i.strike));
+    }
+
+    #[test]
+    fn american_prices_are_monotone_and_convex_in_strike(i in inputs(), right in right()) {
+        prop_assume!(i.rate >= 0.0 && i.dividend_yield >= 0.0);
+        let h = 0.02 * i.strike;
+        let mut pricer = american::Pricer::new(Scheme::Accurate);
+        let mut at = |strike: f64| pricer.price(&BsmInputs { strike, ..i }, right);
+        let (down, middle, up) = (at(i.strike - h), at(i.strike), at(i.strike + h));
+        let slack = 1e-7 * (i.spot + i.strike);
+        prop_assert!(right.sign() * (down - up) >= -slack);
+        prop_assert!(down - 2.0 * middle + up >= -slack, "{down} {middle} {up}");
+        // No vertical spread is worth more than its width.
+        prop_assert!((down - up).abs() <= 2.0 * h + slack);
+    }
+
+    #[test]
+    fn american_prices_rise_with_time_and_volatility(i in inputs(), right in right()) {
+        prop_assume!(i.rate >= 0.0 && i.dividend_yield >= 0.0);
+        let mut pricer = american::Pricer::new(Scheme::Accurate);
+        let here = pricer.price(&i, right);
+        let slack = 1e-7 * (i.spot + i.strike);
+        prop_assert!(pricer.price(&BsmInputs { years: 1.1 * i.years, ..i }, right) >= here - slack);
+        prop_assert!(pricer.price(&BsmInputs { vol: 1.1 * i.vol, ..i }, right) >= here - slack);
+    }
+
+    #[test]
+    fn american_values_are_homogeneous_in_spot_and_strike(i in inputs(), right in right(), scale in 0.01..100.0f64) {
+        prop_assume!(i.rate >= 0.0 && i.dividend_yield >= 0.0);
+        let scaled = BsmInputs { spot: scale * i.spot, strike: scale * i.strike, ..i };
+        let gap = american::price(&scaled, right, Scheme::Fast) - scale * american::price(&i, right, Scheme::Fast);
+        prop_assert!(gap.abs() <= 1e-9 * scale * (i.spot + i.strike), "{gap}");
+    }
+
+    #[test]
+    fn normal_model_obeys_parity_bounds_and_convexity(
+        forward in -50.0..150.0f64, moneyness in -4.0..4.0f64, vol in 0.1..60.0f64, years in 1e-4..3.0f64, rate in -0.05..0.1f64,
+    ) {
+        let v = vol * years.sqrt();
+        let strike = forward + moneyness * v;
+        let at = |strike: f64, right| {
+            bachelier::price(&bachelier::BachelierInputs { forward, strike, years, rate, vol }, right)
+        };
+        let discount = libm::exp(-rate * years);
+        let slack = 1e-13 * (forward.abs() + strike.abs() + v);
+        let gap = at(strike, Right::Call) - at(strike, Right::Put) - discount * (forward - strike);
+        prop_assert!(gap.abs() <= slack);
+        prop_assert!(at(strike, Right::Call) >= discount * (forward - strike).max(0.0) - slack);
+        let (down, up) = (at(strike - 0.1 * v, Right::Call), at(strike + 0.1 * v, Right::Call));
+        prop_assert!(down >= up - slack && down - 2.0 * at(strike, Right::Call) + up >= -slack);
     }
 
     #[test]
