@@ -48,8 +48,9 @@ const Y_LEAST: f64 = 1e-12;
 /// Fixed-point steps in its place, for the rare boundary that Newton's method cannot find.
 const RESCUE_STEPS: usize = 40;
 
-/// Newton steps of the first guess.
+/// Newton steps of the first guess; more where a negative yield puts the boundary far below the limit.
 const GUESS_STEPS: usize = 5;
+const GUESS_STEPS_FAR: usize = 12;
 
 /// Reusable buffers, and after [`Workspace::solve`] the boundary.
 #[derive(Default)]
@@ -289,10 +290,13 @@ impl Workspace {
             terms[1][lane] = (rate - dividend_yield) * tau - log_strike;
             terms[2][lane] = exp(-dividend_yield * tau);
             terms[3][lane] = 1.0 - h;
-            terms[4][lane] = -0.5 * (omega + (omega * omega + 4.0 * alpha / h).sqrt());
+            // α/h, whose limit without interest is 2/(σ²τ).
+            let ratio = if h > 0.0 { alpha / h } else { 2.0 / (vol * vol * tau) };
+            terms[4][lane] = -0.5 * (omega + (omega * omega + 4.0 * ratio).sqrt());
         }
         let [total_vol, shift, spot_discount, discount, lambda] = terms;
-        for _ in 0..GUESS_STEPS {
+        let steps = if dividend_yield < 0.0 { GUESS_STEPS_FAR } else { GUESS_STEPS };
+        for _ in 0..steps {
             for lane in 0..LANES {
                 let v = total_vol[lane];
                 let inverse = 1.0 / v;

@@ -96,6 +96,10 @@ impl PremiumCurve {
             let put = unit_put(inputs, right);
             pricer.solve(&put);
             if i == 0 {
+                if !pricer.is_solved(&put) {
+                    self.early = Early::Full;
+                    return;
+                }
                 self.edge = pricer.workspace().log_boundary();
             }
             let weight = if twin_inside { *weight } else { 2.0 * weight };

@@ -101,6 +101,10 @@ pub struct Pricer {
 const VOL_LEAST: f64 = 1e-4;
 const VOL_MOST: f64 = 40.0;
 
+/// Largest gap in value at a solved boundary, as a share of the strike: about the error of the finite
+/// differences that stand in.
+const MATCH: f64 = 1e-6;
+
 /// What decides a price.
 pub(super) enum Case {
     Invalid,
@@ -232,6 +236,21 @@ impl Pricer {
         Ok(vol)
     }
 
+    /// Whether the boundary that was found makes the put worth its exercise there. With a negative yield and
+    /// hardly any interest the boundary lies so far down that the iterations may miss it; elsewhere nothing
+    /// is checked.
+    pub(super) fn is_solved(&self, put: &Put) -> bool {
+        if put.dividend_yield >= 0.0 {
+            return true;
+        }
+        let edge = self.workspace.log_boundary();
+        let Put { strike, years, rate, dividend_yield, vol } = *put;
+        let at = BsmInputs { spot: exp(edge), strike, years, rate, dividend_yield, vol };
+        let extra = premium(&self.workspace, self.tables, put, at.spot, edge).value;
+        let gap = bsm::price(&at, Right::Put) + extra - (strike - at.spot);
+        gap.abs() <= MATCH * strike
+    }
+
     /// Value, delta and gamma where there is one boundary.
     fn collocated(&mut self, inputs: &BsmInputs, right: Right) -> (f64, f64, f64) {
         let BsmInputs { spot, strike, .. } = *inputs;
@@ -239,6 +258,9 @@ impl Pricer {
         let intrinsic = right.intrinsic(spot, strike);
         let exercised = (intrinsic, right.sign(), 0.0);
         self.workspace.solve(&put, self.tables, self.scheme.plan());
+        if !self.is_solved(&put) {
+            return finite_difference::american_value(inputs, right);
+        }
         let log_spot = ln(put_spot);
         // A boundary that is not a number is beyond what doubles resolve: the European value stands in.
         if log_spot <= self.workspace.log_boundary() {

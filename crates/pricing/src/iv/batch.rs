@@ -76,28 +76,24 @@ impl ForwardQuotes<'_> {
         }
     }
 
-    /// Calls `block` with eight rows at a time, the last ones padded with ones.
+    /// The `rows` rows from `at`, the rest of the eight lanes filled with ones.
     #[inline(always)]
-    fn for_lanes(&self, vol: &mut [f64], block: impl Fn(&Lanes) -> [f64; LANES]) {
-        let load = |column: &[f64], at: usize, rows: usize| {
+    fn lanes(&self, at: usize, rows: usize) -> Lanes {
+        let load = |column: &[f64]| {
             let mut lanes = [1.0; LANES];
             lanes[..rows].copy_from_slice(&column[at..at + rows]);
             lanes
         };
-        for at in (0..vol.len()).step_by(LANES) {
-            let rows = LANES.min(vol.len() - at);
-            let mut call = [true; LANES];
-            for (call, right) in call.iter_mut().zip(&self.right[at..at + rows]) {
-                *call = *right == Right::Call;
-            }
-            let lanes = Lanes {
-                price: load(self.price, at, rows),
-                forward: load(self.forward, at, rows),
-                strike: load(self.strike, at, rows),
-                years: load(self.years, at, rows),
-                call,
-            };
-            vol[at..at + rows].copy_from_slice(&block(&lanes)[..rows]);
+        let mut call = [true; LANES];
+        for (call, right) in call.iter_mut().zip(&self.right[at..at + rows]) {
+            *call = *right == Right::Call;
+        }
+        Lanes {
+            price: load(self.price),
+            forward: load(self.forward),
+            strike: load(self.strike),
+            years: load(self.years),
+            call,
         }
     }
 }
@@ -137,7 +133,13 @@ impl Lanes {
 impl Kernel for Columns<'_, '_> {
     #[inline(always)]
     fn run(self) {
-        self.quotes.for_lanes(self.vol, black_block);
+        // The block is called by name: through a closure it would be compiled without the instruction set.
+        let Columns { quotes, vol } = self;
+        for at in (0..vol.len()).step_by(LANES) {
+            let rows = LANES.min(vol.len() - at);
+            let block = black_block(&quotes.lanes(at, rows));
+            vol[at..at + rows].copy_from_slice(&block[..rows]);
+        }
     }
 }
 
@@ -149,7 +151,12 @@ struct NormalColumns<'a, 'b> {
 impl Kernel for NormalColumns<'_, '_> {
     #[inline(always)]
     fn run(self) {
-        self.quotes.for_lanes(self.vol, normal_block);
+        let NormalColumns { quotes, vol } = self;
+        for at in (0..vol.len()).step_by(LANES) {
+            let rows = LANES.min(vol.len() - at);
+            let block = normal_block(&quotes.lanes(at, rows));
+            vol[at..at + rows].copy_from_slice(&block[..rows]);
+        }
     }
 }
 
