@@ -1,6 +1,6 @@
 //! Percentile curves as one self-contained picture.
 
-use super::latency::Curve;
+use super::stages::Curve;
 use std::fmt::Write;
 
 const WIDTH: f64 = 900.0;

@@ -10,40 +10,27 @@
 //! first, paced alike: the machine's hiccups (one thread that only waits for the same instants), and the bare
 //! hand-over (the same two threads and queue, nothing in between); and pairs of bare syncs.
 
-use super::curve::duration_text;
+use super::Report;
 use super::journal::Folder;
-use super::strategy::Settings;
+use super::paced::{Parcel, Watch, bare, hiccups, run, syncs};
+use super::stages::{LatencyReport, Stage, histogram, rows};
+use super::strategy::{Checksum, Settings};
 use super::tape::Walk;
-use super::{Report, Row};
 use crate::driver::{BlockSink, DriveError, Driver};
 use crate::error::RunError;
 use crate::live::{Clock, Durability, LiveSink, Next, Sequencer};
-use crossbeam::channel::{Sender, TryRecvError, bounded};
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::V2DeflateSerializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use onetape_engine::block::Block;
 use onetape_engine::config::RunConfig;
 use onetape_engine::ids::OrderIx;
 use onetape_engine::num::Nanos;
 use onetape_engine::record::Record;
-use onetape_journal::{Commits, Issued, JournalError, JournalThread, JournalWriter, OnRelease};
-use serde::Serialize;
-use std::fs::File;
-use std::hint::{black_box, spin_loop};
-use std::io::Write;
-use std::path::Path;
+use onetape_journal::{Issued, JournalError, JournalThread, JournalWriter, OnRelease};
+use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use zerocopy::{FromBytes, IntoBytes};
-
-/// Longest latency that is told apart: one minute.
-const LONGEST_NS: u64 = 60_000_000_000;
-/// Events that wait in the queue at most; then the source waits, and its events are late.
-const QUEUE: usize = 1 << 16;
-/// Pairs of bare syncs that are timed.
-const SYNC_PAIRS: usize = 50;
+use std::time::{Duration, Instant, SystemTime};
+use zerocopy::FromBytes;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -58,222 +45,6 @@ pub struct LatencyPlan {
     pub order_every: u64,
     /// Whether orders wait for the disk.
     pub durability: Durability,
-}
-
-/// One stage's distribution.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Stage {
-    /// Name: the tag in the `.hlog` file.
-    pub name: &'static str,
-    /// What lies between its two instants.
-    pub what: &'static str,
-    /// Events.
-    pub count: u64,
-    /// Nanoseconds at 50, 90, 99, 99.9 and 99.99 %, and the longest.
-    pub percentiles: [u64; 6],
-    #[serde(skip)]
-    histogram: Histogram<u64>,
-}
-
-/// A percentile curve: share of events, nanoseconds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Curve {
-    /// What it shows.
-    pub name: String,
-    /// Points, shares ascending.
-    pub points: Vec<(f64, u64)>,
-}
-
-/// Figures of a run.
-#[derive(Debug, Clone, Serialize)]
-pub struct LatencyReport {
-    /// Rows with bars.
-    #[serde(flatten)]
-    pub report: Report,
-    /// Every stage.
-    pub stages: Vec<Stage>,
-    #[serde(skip)]
-    started: SystemTime,
-    #[serde(skip)]
-    lasted: Duration,
-}
-
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST_NS, 3)
-        .expect("the bounds are legal: 1 ≤ low, 2·low ≤ high, digits ≤ 5")
-}
-
-impl Stage {
-    fn new(name: &'static str, what: &'static str, histogram: Histogram<u64>) -> Stage {
-        let at = |share: f64| histogram.value_at_quantile(share);
-        let percentiles = [at(0.5), at(0.9), at(0.99), at(0.999), at(0.9999), histogram.max()];
-        Stage { name, what, count: histogram.len(), percentiles, histogram }
-    }
-
-    /// The stage as a line of a table.
-    pub fn cells(&self) -> Vec<String> {
-        self.percentiles.iter().map(|ns| duration_text(*ns as f64)).collect()
-    }
-
-    fn curve(&self) -> Curve {
-        // Ten points per decade of what is left above.
-        let shares = (0..=50).map(|n| 1.0 - 10f64.powf(-f64::from(n) / 10.0));
-        let points = shares.map(|share| (share, self.histogram.value_at_quantile(share))).collect();
-        Curve { name: format!("{}: {}", self.name, self.what), points }
-    }
-}
-
-impl LatencyReport {
-    /// The curves worth a picture: whole paths and both calibrations.
-    pub fn curves(&self) -> Vec<Curve> {
-        let whole = |stage: &&Stage| ["order", "event", "bare", "hiccup"].contains(&stage.name);
-        self.stages.iter().filter(whole).map(Stage::curve).collect()
-    }
-
-    /// Writes every stage as a tagged histogram of an HdrHistogram interval log.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn write_hlog(&self, path: &Path) -> Result<(), RunError> {
-        let mut bytes = Vec::new();
-        let failed = |problem: String| RunError::Text { path: path.display().to_string(), problem };
-        let mut serializer = V2DeflateSerializer::new();
-        let mut log = IntervalLogWriterBuilder::new()
-            .add_comment(&format!("onetape bench latency, {}; nanoseconds", self.report.tape))
-            .with_start_time(self.started)
-            .begin_log_with(&mut bytes, &mut serializer)
-            .map_err(|e| failed(e.to_string()))?;
-        for stage in &self.stages {
-            let start = self.started.duration_since(UNIX_EPOCH).unwrap_or_default();
-            log.write_histogram(&stage.histogram, start, self.lasted, Tag::new(stage.name))
-                .map_err(|e| failed(format!("{e:?}")))?;
-        }
-        drop(log);
-        std::fs::write(path, bytes).map_err(|e| RunError::io(path, e))
-    }
-}
-
-/// An event on its way, and when.
-struct Parcel {
-    planned_ns: u64,
-    sent_ns: u64,
-    bytes: [u8; size_of::<Record>()],
-}
-
-/// Nanoseconds since the run's beginning.
-#[derive(Clone, Copy)]
-struct Watch(Instant);
-
-impl Watch {
-    fn ns(self) -> u64 {
-        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Spins, or sleeps while there is time for it, until `ns`; returns the time.
-    fn wait(self, ns: u64) -> u64 {
-        const SLEEP_FROM_NS: u64 = 2_000_000;
-        loop {
-            let now = self.ns();
-            if now >= ns {
-                return now;
-            }
-            if ns - now > SLEEP_FROM_NS {
-                std::thread::sleep(Duration::from_nanos(ns - now - SLEEP_FROM_NS / 2));
-            }
-            spin_loop();
-        }
-    }
-}
-
-/// When the n-th event is to be sent.
-fn planned(n: u64, rate: u64) -> u64 {
-    // A beginning in the future lets both threads start.
-    20_000_000 + (u128::from(n) * 1_000_000_000 / u128::from(rate.max(1))) as u64
-}
-
-fn source(watch: Watch, start_ns: u64, rate: u64, records: &[Record], queue: &Sender<Parcel>) {
-    for (n, record) in (0u64..).zip(records) {
-        let planned_ns = start_ns + planned(n, rate);
-        watch.wait(planned_ns);
-        let mut bytes = [0; size_of::<Record>()];
-        bytes.copy_from_slice(record.as_bytes());
-        let parcel = Parcel { planned_ns, sent_ns: watch.ns(), bytes };
-        if queue.send(parcel).is_err() {
-            return;
-        }
-    }
-}
-
-/// Runs a source beside `consume`, which takes every parcel with its number, and `None` while there is none.
-fn run<E>(
-    plan: &LatencyPlan,
-    records: &[Record],
-    watch: Watch,
-    mut consume: impl FnMut(Option<(u64, &Parcel)>) -> Result<(), E>,
-) -> Result<(), E> {
-    let (sender, receiver) = bounded(QUEUE);
-    let start_ns = watch.ns();
-    std::thread::scope(|scope| {
-        scope.spawn(move || source(watch, start_ns, plan.rate, records, &sender));
-        let mut n = 0;
-        loop {
-            match receiver.try_recv() {
-                Ok(parcel) => {
-                    consume(Some((n, &parcel)))?;
-                    n += 1;
-                }
-                Err(TryRecvError::Empty) => {
-                    consume(None)?;
-                    spin_loop();
-                }
-                Err(TryRecvError::Disconnected) => return Ok(()),
-            }
-        }
-    })
-}
-
-/// One thread that only waits for planned instants.
-fn hiccups(plan: &LatencyPlan) -> Histogram<u64> {
-    let (watch, mut late) = (Watch(Instant::now()), histogram());
-    for n in 0..plan.warmup + plan.events {
-        let due = planned(n, plan.rate);
-        let now = watch.wait(due);
-        if n >= plan.warmup {
-            late.saturating_record(now - due);
-        }
-    }
-    late
-}
-
-fn bare(plan: &LatencyPlan, records: &[Record]) -> Histogram<u64> {
-    let (mut late, watch) = (histogram(), Watch(Instant::now()));
-    let done: Result<(), std::convert::Infallible> = run(plan, records, watch, |parcel| {
-        let Some((n, parcel)) = parcel else { return Ok(()) };
-        let record = black_box(Record::read_from_bytes(&parcel.bytes).ok());
-        if n >= plan.warmup && record.is_some() {
-            late.saturating_record(watch.ns().saturating_sub(parcel.planned_ns));
-        }
-        Ok(())
-    });
-    match done {
-        Ok(()) => late,
-    }
-}
-
-/// Pairs of syncs of a file beside the journal: what an order waits for at the least when it waits for the disk.
-fn syncs(folder: &Path) -> Result<Histogram<u64>, RunError> {
-    let path = folder.join("syncs");
-    let failed = |e| RunError::io(&path, e);
-    let (mut pairs, mut file) = (histogram(), File::create(&path).map_err(failed)?);
-    for _ in 0..SYNC_PAIRS {
-        let started = Instant::now();
-        for _ in 0..2 {
-            file.write_all(&[0x5a; 512]).map_err(failed)?;
-            file.sync_data().map_err(failed)?;
-        }
-        pairs.saturating_record(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
-    }
-    Ok(pairs)
 }
 
 /// The live clock on the run's watch: event time is the tape's epoch plus what passed.
@@ -399,7 +170,7 @@ struct Stages {
 
 /// A parcel through the sequencer, as the live run's pump does it.
 fn take(
-    sequencer: &mut Sequencer<super::strategy::Checksum, WatchClock>,
+    sequencer: &mut Sequencer<Checksum, WatchClock>,
     sink: &mut JournalSink,
     clock: WatchClock,
     parcel: &Parcel,
@@ -444,8 +215,10 @@ fn live(
         Stages { late: histogram(), queue: histogram(), inside: histogram(), event: histogram() };
     run(plan, records, watch, |parcel| {
         let Some((n, parcel)) = parcel else {
-            sequencer.poll(None, &mut sink)?;
-            return Ok(());
+            return Ok(match sequencer.poll(None, &mut sink)? {
+                Next::Wait(wait) => wait,
+                Next::Apply | Next::Again => Duration::ZERO,
+            });
         };
         sink.counts = n >= plan.warmup;
         // Order 0 rests from the first quote on; order k goes out on quote k · every.
@@ -460,7 +233,7 @@ fn live(
             stages.inside.saturating_record(applied_ns - taken_ns);
             stages.event.saturating_record(applied_ns - parcel.planned_ns);
         }
-        Ok::<(), DriveError<RunError>>(())
+        Ok::<Duration, DriveError<RunError>>(Duration::ZERO)
     })?;
     let sent = sequencer.kernel().strategies().next().map_or(0, |strategy| strategy.orders);
     assert_eq!(sent, records.len() as u64 / plan.order_every.max(1), "every order was sent");
@@ -513,30 +286,6 @@ pub fn latency(plan: &LatencyPlan, progress: &mut dyn FnMut(&str)) -> Result<Lat
     Ok(LatencyReport { report: Report::new("latency", tape, rows), stages, started, lasted })
 }
 
-fn rows(stages: &[Stage], durability: Durability) -> Vec<Row> {
-    let us = |name: &str, index: usize| {
-        let stage = stages.iter().find(|stage| stage.name == name);
-        stage.map_or(0.0, |stage| stage.percentiles[index] as f64 / 1e3)
-    };
-    let waits = matches!(durability.commits(), Commits::BeforeOrders(_));
-    let (p50, p99) = if waits {
-        (Some(1.5 * us("sync", 0)), None)
-    } else {
-        (Some(5.0), Some(f64::max(25.0, 2.0 * us("hiccup", 2))))
-    };
-    vec![
-        Row::context("sync.p50", "two bare syncs, p50", us("sync", 0), "µs"),
-        Row::context("hiccup.p99", "the machine's own hiccups, p99", us("hiccup", 2), "µs"),
-        Row::context("bare.p50", "bare hand-over, p50", us("bare", 0), "µs"),
-        Row::context("bare.p99", "bare hand-over, p99", us("bare", 2), "µs"),
-        Row::cost("order.p50", "market bytes → order bytes, p50", us("order", 0), "µs", p50),
-        Row::cost("order.p99", "market bytes → order bytes, p99", us("order", 2), "µs", p99),
-        Row::cost("event.p50", "market bytes → applied, p50", us("event", 0), "µs", None),
-        Row::cost("event.p99", "market bytes → applied, p99", us("event", 2), "µs", None),
-        Row::cost("loop.p50", "decode, loop, risk and order, p50", us("loop", 0), "µs", None),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -555,7 +304,7 @@ mod tests {
             let events = match stage.name {
                 "writer" | "bytes" | "order" => 40,
                 "journal" => stage.count.max(40),
-                "sync" => SYNC_PAIRS as u64,
+                "sync" => super::super::paced::SYNC_PAIRS as u64,
                 _ => 2_000,
             };
             assert_eq!(stage.count, events, "{}", stage.name);
@@ -568,10 +317,5 @@ mod tests {
         let tags = log.lines().filter(|line| line.starts_with("Tag=")).count();
         assert_eq!(tags, report.stages.len());
         assert_eq!(report.curves().len(), 4);
-    }
-
-    #[test]
-    fn events_are_planned_evenly() {
-        assert_eq!(planned(1_000, 1_000) - planned(0, 1_000), 1_000_000_000);
     }
 }

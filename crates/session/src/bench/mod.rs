@@ -11,15 +11,18 @@ mod journal;
 mod latency;
 mod machine;
 mod memory;
+mod paced;
+mod stages;
 mod strategy;
 mod tape;
 mod throughput;
 
 pub use compare::{Comparison, Verdict, compare};
 pub use curve::svg;
-pub use latency::{Curve, LatencyPlan, LatencyReport, Stage, latency};
+pub use latency::{LatencyPlan, latency};
 pub use machine::{Machine, process_cpu, thread_cpu};
 pub use memory::{MemoryPlan, MemoryReport, memory};
+pub use stages::{Curve, LatencyReport, Stage};
 pub use throughput::{ThroughputPlan, throughput};
 
 use serde::{Deserialize, Serialize};
