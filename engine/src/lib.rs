@@ -3,7 +3,7 @@
 //! ```text
 //!  input ──> Kernel::apply ──┬─ what is due before it      schedule
 //!  (record    one door       ├─ orders that arrived        venue
-//!   or cold)                 ├─ books, chains, settlements book · chain · lifecycle
+//!   or cold)                 ├─ books, chains, settlements book · depth · chain · lifecycle
 //!                            ├─ strategies ──> intents     strategy
 //!                            │     └─ risk ──> OMS ──> venue ──> reports
 //!                            └─ accounts, margin, marks    account · margin
@@ -20,6 +20,7 @@
 //! |---|---|
 //! | feed the loop and take what it derived | [`Kernel`], [`block`] |
 //! | write a strategy | [`Strategy`], [`Ctx`], [`order::Package`] |
+//! | read the books behind best bid and ask | [`depth`], [`Ctx::depth`] |
 //! | know what is journaled | [`event`], [`record`], [`input`] |
 //! | know how orders fill, stops trigger and series end | the heads of `venue.rs`, `stops.rs`, `lifecycle.rs` |
 //! | see the state at a place of the log | [`view`], [`Kernel::watch`] |

@@ -5,9 +5,10 @@
 use onetape_calendar::date;
 use onetape_engine::input::Cold;
 use onetape_engine::instrument::{ExerciseStyle, TickRule};
+use onetape_engine::num::SCALE;
 use onetape_engine::record::{Body, Kind, flags};
 use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean, read_lean};
-use onetape_tape::import::{ImportError, MemorySink, Progress};
+use onetape_tape::import::{ImportError, MemorySink, Progress, SizeRule};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -222,6 +223,32 @@ fn tick_quotes_are_paired_or_consolidated() {
     let (consolidated, _) = quotes("abc");
     let ask = 100_020_000_000;
     assert_eq!(consolidated, [(n, bid, 0, 0), (q, better, 0, 0), (q, better, n, ask), (n, bid, n, ask)]);
+}
+
+#[test]
+fn exchanges_sizes_add_up_when_asked_to_and_odd_lots_never_count() {
+    let source = Source::new();
+    // N and P at 100.00; Q shows less than a round lot at a better price.
+    let rows = "34200000,1000000,100,0,0,N,1,0\n34200001,1000000,200,0,0,P,1,0\n34200002,1000100,50,0,0,Q,1,0\n34200003,1000000,0,0,0,P,1,0\n";
+    source.zip("equity/usa/tick/abc/20240703_quote.zip", &[("20240703_abc_Quote_Tick.csv", rows)]);
+    for (nbbo_size, expected) in [
+        (SizeRule::Best, vec![('N', 100), ('P', 200), ('N', 100)]),
+        (SizeRule::Sum, vec![('N', 100), ('P', 300), ('N', 100)]),
+    ] {
+        let request = LeanRequest {
+            resolution: Resolution::Tick,
+            nbbo_size,
+            ..LeanRequest::new(source.root(), LeanKind::Equity, &["abc"])
+        };
+        let (sink, _) = source.read(&request).unwrap();
+        let shown: Vec<(char, i64)> = sink
+            .inputs
+            .iter()
+            .filter_map(|input| input.record.as_quote().map(|quote| (input.record.venue, quote)))
+            .map(|(venue, quote)| (char::from(b'A' + venue as u8 - 1), quote.bid_size / SCALE))
+            .collect();
+        assert_eq!(shown, expected, "{nbbo_size:?}");
+    }
 }
 
 #[test]

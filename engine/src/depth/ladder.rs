@@ -8,7 +8,7 @@ use crate::num::{Price, Qty};
 use crate::record::Side;
 use serde::Serialize;
 
-/// Levels scanned from the best price before the search turns binary; measured in `benches/depth.rs`.
+/// Levels scanned from the best price before the search turns binary: where most changes happen.
 const SCANNED: usize = 12;
 
 /// All that is displayed at one price.
