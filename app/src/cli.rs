@@ -6,7 +6,9 @@ use crate::cmd::data::DataCommand;
 use crate::cmd::doctor::DoctorArgs;
 use crate::cmd::new::NewArgs;
 use crate::cmd::paper::PaperArgs;
+use crate::cmd::price::PriceArgs;
 use crate::cmd::replay::ReplayArgs;
+use crate::cmd::vol::VolCommand;
 use clap::{Parser, Subcommand};
 
 /// Event-sourced options trading engine: one tape, one loop, one journal.
@@ -49,6 +51,11 @@ pub(crate) enum Command {
     Bench(BenchCommand),
     /// Examine this machine: disk, clock, memory, settings, and a journal on them.
     Doctor(DoctorArgs),
+    /// Price options.
+    Price(Box<PriceArgs>),
+    /// Implied volatility.
+    #[command(subcommand)]
+    Vol(VolCommand),
     /// List the strategies this program holds, with their parameters.
     Strategies,
 }

@@ -67,6 +67,8 @@ fn run(command: Command, session: &Session<'_>) -> Result<u8, Failure> {
         Command::New(args) => cmd::new::run(&args),
         Command::Bench(command) => cmd::bench::run(&command, session),
         Command::Doctor(args) => cmd::doctor::run(&args, session),
+        Command::Price(args) => cmd::price::run(&args, session),
+        Command::Vol(command) => cmd::vol::run(&command, session),
         Command::Strategies => cmd::strategies::run(session),
     }
 }

@@ -4,3 +4,4 @@
 mod depth;
 mod goog;
 mod lean_cases;
+mod price_files;
