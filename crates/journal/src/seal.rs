@@ -117,14 +117,18 @@ impl Seal {
     }
 }
 
+/// Every file below `dir` with its length and hash.
+pub(crate) fn files(dir: &Path) -> Result<BTreeMap<String, SealedFile>, JournalError> {
+    list(dir)?.into_iter().map(|(name, path)| Ok((name, hash_file(&path)?))).collect()
+}
+
 /// Syncs every file of a closed journal, then writes the seal.
 pub(crate) fn write(dir: &Path, summary: &JournalSummary) -> Result<(), JournalError> {
-    let mut files = BTreeMap::new();
-    for (name, path) in list(dir)? {
-        let file = File::open(&path).map_err(failed(&path, "opening the file"))?;
-        file.sync_all().map_err(failed(&path, "syncing the file"))?;
-        files.insert(name, hash_file(&path)?);
+    for path in list(dir)?.values() {
+        let file = File::open(path).map_err(failed(path, "opening the file"))?;
+        file.sync_all().map_err(failed(path, "syncing the file"))?;
     }
+    let files = files(dir)?;
     let seal = Seal {
         version: SEAL_VERSION,
         head: summary.head_hash,

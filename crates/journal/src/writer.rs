@@ -1,6 +1,7 @@
 //! Writing: blocks become frames, frames become values, commits become anchors.
 
 use crate::anchor::{Anchor, AnchorFile};
+use crate::copy::is_in_use;
 use crate::error::JournalError;
 use crate::reader::JournalReader;
 use crate::seal::SealState;
@@ -9,6 +10,7 @@ use onetape_engine::block::Block;
 use onetape_tape::codec::{Encoder, Hash};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Version of the journal's layout.
 pub const JOURNAL_VERSION: u32 = 1;
@@ -18,6 +20,11 @@ pub(crate) const HEADER_KEY: &[u8] = b"run";
 pub(crate) const DB_FOLDER: &str = "db";
 /// The anchor's file within the journal's folder.
 pub(crate) const ANCHOR_FILE: &str = "anchor";
+
+/// Openings after which a database that still changes is given up.
+const OPENINGS_MAX: u32 = 16;
+/// Longest wait for sled's threads at closing.
+const REST_MAX: Duration = Duration::from_secs(60);
 
 /// What a journal says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,11 +275,7 @@ impl JournalWriter {
         let JournalWriter { store, anchor, dir, .. } = self;
         drop((store, anchor));
         if let Some(dir) = dir {
-            // Opening and closing once brings sled's files to a fixed point: later openings
-            // leave every byte as it is, so the seal stays true while the journal is read.
-            let reopened = SledStore::open(&dir.join(DB_FOLDER))?;
-            summary.stored_bytes = reopened.bytes();
-            drop(reopened);
+            summary.stored_bytes = settle(&dir)?;
             crate::seal::write(&dir, &summary)?;
         }
         Ok(summary)
@@ -313,6 +316,42 @@ fn walk<E: From<JournalError>>(
         return Err(JournalError::Chain { path, seq, problem }.into());
     }
     Ok(hashes)
+}
+
+/// Opens and closes a closed database until that leaves every byte as it is, so that the seal stays true while
+/// the journal is read; returns its bytes. Usually the first opening changes files and the second does not.
+fn settle(dir: &Path) -> Result<u64, JournalError> {
+    let db = dir.join(DB_FOLDER);
+    let failed = |problem: &str| JournalError::Failed {
+        path: db.display().to_string(),
+        what: "closing the database",
+        problem: problem.to_string(),
+    };
+    // sled's threads may hold the files a while longer on a busy machine; until then they may write.
+    let rest = || {
+        let deadline = Instant::now() + REST_MAX;
+        while is_in_use(&db) {
+            if Instant::now() > deadline {
+                return Err(failed("its threads do not let go of the files"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    };
+    let mut files = None;
+    for _ in 0..OPENINGS_MAX {
+        rest()?;
+        let store = SledStore::open(&db)?;
+        let bytes = store.bytes();
+        drop(store);
+        rest()?;
+        let found = crate::seal::files(&db)?;
+        if files.as_ref() == Some(&found) {
+            return Ok(bytes);
+        }
+        files = Some(found);
+    }
+    Err(failed("opening it changes its files again and again"))
 }
 
 /// Key of a block's part: both big-endian, so that keys sort in log order.
