@@ -1,6 +1,6 @@
 //! Names of strategies and how to make one.
 
-use crate::{BuyAndHold, Count, Demo, Dense, EmaCross, Script, ShortStrangle};
+use crate::{BuyAndHold, Count, Demo, Dense, EmaCross, MarketMaker, Script, ShortStrangle};
 use onetape_engine::Strategy;
 
 /// Makes a strategy with its default parameters.
@@ -42,6 +42,9 @@ impl Registry {
         );
         registry.register_type::<BuyAndHold>("buy one instrument at the open and hold it");
         registry.register_type::<EmaCross>("two moving averages of the midpoint, stop and reverse");
+        registry.register_type::<MarketMaker>(
+            "two-sided quotes around the midpoint, shifted against the inventory",
+        );
         registry.register_type::<ShortStrangle>(
             "sell a call and a put away from the money, manage, close by the end of day",
         );

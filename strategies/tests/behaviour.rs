@@ -49,6 +49,26 @@ fn dense_alternates() {
 }
 
 #[test]
+fn market_maker_keeps_its_limits_and_ends_flat() {
+    for tape in [quiet_day(), falling_day()] {
+        let params = [("size", "50"), ("max_position", "150"), ("requote", "0.03")];
+        let run = run(strategy("market-maker", &params), &tape);
+        let fills = run.fills();
+        assert!(fills.len() >= 6, "{}", fills.len());
+        assert!(fills.iter().any(|fill| fill.2 > qty(0)) && fills.iter().any(|fill| fill.2 < qty(0)));
+        let mut held = Qty::ZERO;
+        for (ts, _, quantity, _) in &fills {
+            held = held + *quantity;
+            assert!(held.abs() <= qty(150), "{held} at {ts:?}");
+        }
+        assert_eq!(held, Qty::ZERO);
+        assert!(fills[0].0 >= at(9, 35));
+        assert_eq!(run.refusals(), 0);
+        assert!(run.kernel.orders().iter().all(|order| order.state.is_final()));
+    }
+}
+
+#[test]
 fn short_strangle_sells_next_weeks_wings_and_is_flat_before_the_close() {
     let run = run(strategy("short-strangle", &[("profit_target", "1")]), &quiet_day());
     let fills = run.fills();

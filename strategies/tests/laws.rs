@@ -41,6 +41,7 @@ fn cases() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     for name in Registry::builtin().names() {
         let params = match name {
             "ema-cross" => vec![("fast", "5"), ("slow", "20"), ("quantity", "10")],
+            "market-maker" => vec![("requote", "0.03")],
             "script" => vec![("script", SCRIPT)],
             _ => Vec::new(),
         };

@@ -11,6 +11,7 @@
 //!   blocks by BLAKE3. `docs/format.md` describes the bytes.
 //! - [`import`] turns recordings of others into sessions.
 //! - [`generate`] makes a fictional market from a seed.
+//! - [`quality`] names what is wrong with recorded data, and what an importer does about it.
 //! - [`session`] is a folder of such blocks holding inputs only, with a manifest.
 //!
 //! # Invariants
@@ -49,4 +50,5 @@
 pub mod codec;
 pub mod generate;
 pub mod import;
+pub mod quality;
 pub mod session;

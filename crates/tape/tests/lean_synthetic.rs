@@ -9,6 +9,7 @@ use onetape_engine::num::SCALE;
 use onetape_engine::record::{Body, Kind, flags};
 use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean, read_lean};
 use onetape_tape::import::{ImportError, MemorySink, Progress, SizeRule};
+use onetape_tape::session::SessionReader;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -278,4 +279,85 @@ fn bad_rows_and_archives_are_named_and_leave_nothing() {
     let request = LeanRequest::new(source.root(), LeanKind::Option, &["XYZ"]);
     let error = source.read(&request).unwrap_err();
     assert!(matches!(error, ImportError::Archive { .. }), "{error}");
+}
+
+const PUT: &str = "20240703_xyz_minute_quote_american_put_1000000_20240719.csv";
+const QUOTES: &str = "option/usa/minute/xyz/20240703_quote_american.zip";
+
+#[test]
+fn doubtful_rows_follow_their_policy() {
+    let source = Source::chain();
+    // Line 2: a bid of 2.00 above an ask of 1.05; line 3: a high below the low.
+    let rows = "34200000,10000,10000,10000,10000,5,10500,10500,10500,10500,6\n\
+                34260000,20000,20000,20000,20000,5,10500,10500,10500,10500,6\n\
+                34320000,10000,9000,10000,10000,5,10500,10500,10500,10500,6\n\
+                34380000,10000,10000,10000,10000,5,10000,10000,10000,10000,6\n";
+    let path = source.zip(QUOTES, &[(PUT, rows)]);
+    let import = |name: &str, policies: &[&str]| {
+        let mut request = LeanRequest::new(source.root(), LeanKind::Option, &["XYZ"]);
+        policies.iter().for_each(|text| request.policies.set(text).unwrap());
+        let out = source.root().join(name);
+        let manifest = import_lean(&request, &out, &mut |_| {}).unwrap().manifest;
+        (manifest, std::fs::read_to_string(out.join("quarantine.csv")).ok())
+    };
+    let (manifest, quarantine) = import("default", &[]);
+    assert_eq!(manifest.inputs_by_kind["bid_bar"], 2);
+    assert_eq!(manifest.inputs_by_kind["ask_bar"], 2);
+    assert_eq!(manifest.source_records["option_quote_bar"], 4, "every row is counted");
+    let counts: Vec<(&str, &str, u64)> =
+        manifest.quality.iter().map(|(k, v)| (k.as_str(), v.policy.as_str(), v.records)).collect();
+    assert_eq!(counts, [("gap", "keep", 1), ("impossible", "quarantine", 2), ("locked", "keep", 1)]);
+    let policies = &manifest.importer.policies;
+    assert!(
+        policies.iter().any(|policy| policy.starts_with("quality: quarantine impossible; flag")),
+        "{policies:?}"
+    );
+    let quarantine = quarantine.unwrap();
+    let lines: Vec<&str> = quarantine.lines().collect();
+    assert_eq!(lines.len(), 1 + 4, "{quarantine}");
+    assert_eq!(lines[0], "finding,ts,symbol,record,file,entry,line");
+    assert_eq!(
+        lines[1],
+        format!(
+            "impossible,{},XYZ   240719P00100000,bid_bar open 2.00 high 2.00 low 2.00 close 2.00 size 5.00,{},{PUT},2",
+            july_3(9, 32),
+            path.display()
+        )
+    );
+    assert!(lines[4].contains("ask_bar") && lines[4].ends_with(",3"), "{}", lines[4]);
+
+    let (manifest, quarantine) = import("kept", &["impossible=keep", "locked=flag"]);
+    assert_eq!((manifest.inputs_by_kind["bid_bar"], quarantine), (4, None));
+    let mut reader = SessionReader::open(&source.root().join("kept")).unwrap();
+    let records: Vec<_> = reader.blocks().flat_map(|block| block.unwrap().inputs).collect();
+    let flagged = records.iter().filter(|record| record.has(flags::NON_FIRM));
+    assert_eq!(flagged.map(|record| record.ts).collect::<Vec<_>>(), [july_3(9, 34); 2], "both halves");
+}
+
+#[test]
+fn importing_again_reads_no_row_until_a_source_or_an_option_changes() {
+    let source = Source::chain();
+    let request = LeanRequest::new(source.root(), LeanKind::Option, &["XYZ"]);
+    let out = source.root().join("session");
+    let files = |request: &LeanRequest, out: &Path| {
+        let mut files = 0;
+        let finished = import_lean(request, out, &mut |progress| {
+            files += u32::from(matches!(progress, Progress::File { .. }));
+        });
+        (finished.map(|finished| finished.unchanged), files)
+    };
+    assert!(matches!(files(&request, &out), (Ok(false), 3)));
+    assert!(matches!(files(&request, &out), (Ok(true), 0)));
+    // The same files elsewhere are the same source.
+    let copy = Source::chain();
+    let elsewhere = LeanRequest::new(copy.root(), LeanKind::Option, &["XYZ"]);
+    assert!(matches!(files(&elsewhere, &out), (Ok(true), 0)));
+    // Other options and other bytes that give the same records: the source is read, the session stays.
+    let mut other = request.clone();
+    other.policies.set("locked=flag").unwrap();
+    assert!(matches!(files(&other, &out), (Ok(true), 3)));
+    // Other records are no second version of a session.
+    source.zip(QUOTES, &[(PUT, "34200000,10000,10000,10000,10000,5,10200,10200,10200,10200,6\n")]);
+    let (refused, _) = files(&request, &out);
+    assert!(refused.unwrap_err().to_string().contains("other content"));
 }

@@ -106,11 +106,13 @@ impl<S: Strategy> Kernel<S> {
 
     fn apply_trade(&mut self, record: &Record, trade: &Trade, seq: Seq) {
         let ix = record.instrument();
-        let has_resting = self.core.has_resting(ix);
+        // A doubtful print is shown to strategies and is evidence of nothing.
+        let is_evidence = !record.has(flags::NON_FIRM);
+        let has_resting = is_evidence && self.core.has_resting(ix);
         if has_resting {
             self.core.match_resting_on_print(ix, trade, venue_time(record), seq);
         }
-        if TradeClass::from_wire(trade.class).is_eligible() {
+        if is_evidence && TradeClass::from_wire(trade.class).is_eligible() {
             self.core.state_last(ix, Price(trade.price), seq);
             if has_resting {
                 self.core.trigger_stops(ix, venue_time(record), seq);
@@ -125,9 +127,11 @@ impl<S: Strategy> Kernel<S> {
 
     fn apply_bar(&mut self, record: &Record, bar: &Bar, seq: Seq) {
         let ix = record.instrument();
-        self.core.state_last(ix, Price(bar.close), seq);
-        if self.core.has_resting(ix) {
-            self.core.trigger_stops(ix, venue_time(record), seq);
+        if !record.has(flags::NON_FIRM) {
+            self.core.state_last(ix, Price(bar.close), seq);
+            if self.core.has_resting(ix) {
+                self.core.trigger_stops(ix, venue_time(record), seq);
+            }
         }
         self.core.schedule_mark(seq);
         self.call_all(seq, |strategy, ctx| strategy.on_bar(ctx, ix, bar));

@@ -132,7 +132,8 @@ pub mod flags {
     pub const BID: u8 = 2;
     /// The quote's ask side is stated by this record.
     pub const ASK: u8 = 4;
-    /// Not firm: indicative, rotation or halted quote; never enters the NBBO.
+    /// Not firm: indicative, rotation or halted quote; never enters the NBBO. On a trade or bar:
+    /// doubtful, it updates no last price and justifies no fill.
     pub const NON_FIRM: u8 = 8;
     /// Outside the regular session of its instrument.
     pub const EXTENDED: u8 = 16;

@@ -6,9 +6,11 @@ use crate::failure::Failure;
 use crate::report;
 use clap::{Args, Subcommand, ValueEnum};
 use onetape_calendar::Date;
+use onetape_session::settings::nearest;
 use onetape_tape::import::dbn::{DbnRequest, import_dbn};
 use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean};
 use onetape_tape::import::{Progress, SizeRule};
+use onetape_tape::quality::{Finding, Policies, PolicyError};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -46,6 +48,8 @@ pub(crate) struct LeanArgs {
     /// exchange, or the sum over all at the price.
     #[arg(long, value_enum, default_value = "best")]
     nbbo_size: NbboSizeArg,
+    #[command(flatten)]
+    quality: QualityArgs,
     /// Session folder to write.
     #[arg(long, value_name = "SESSION")]
     out: PathBuf,
@@ -60,9 +64,40 @@ pub(crate) struct DbnArgs {
     /// DBN version of fragments, which have no header.
     #[arg(long, value_name = "1|2|3", value_parser = clap::value_parser!(u8).range(1..=3))]
     dbn_version: Option<u8>,
+    #[command(flatten)]
+    quality: QualityArgs,
     /// Session folder to write.
     #[arg(long, value_name = "SESSION")]
     out: PathBuf,
+}
+
+/// What every importer does about doubtful records.
+#[derive(Debug, Args)]
+pub(crate) struct QualityArgs {
+    /// What happens to records with a finding: FINDING=keep|flag|quarantine, repeatable. Without it
+    /// impossible ones are set aside in quarantine.csv, mixed_split ones flagged, all others kept.
+    #[arg(long, value_name = "FINDING=ACTION")]
+    policy: Vec<String>,
+}
+
+impl QualityArgs {
+    pub(crate) fn policies(&self) -> Result<Policies, Failure> {
+        let mut policies = Policies::default();
+        for text in &self.policy {
+            policies.set(text).map_err(|error| finding_failure("--policy", &error))?;
+        }
+        Ok(policies)
+    }
+}
+
+/// The refusal of a policy or limit, with the finding that was probably meant.
+pub(crate) fn finding_failure(flag: &str, error: &PolicyError) -> Failure {
+    let meant = match error {
+        PolicyError::Unknown { name, .. } => nearest(name, Finding::ALL.iter().map(|finding| finding.name())),
+        _ => None,
+    };
+    let hint = meant.map_or_else(String::new, |name| format!("; did you mean '{name}'?"));
+    Failure::usage(format!("{flag}: {error}{hint}"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -99,6 +134,7 @@ fn lean(args: &LeanArgs, session: &Session<'_>) -> Result<u8, Failure> {
             NbboSizeArg::Best => SizeRule::Best,
             NbboSizeArg::Sum => SizeRule::Sum,
         },
+        policies: args.quality.policies()?,
     };
     let finished = import_lean(&request, &args.out, &mut |progress| show(progress, session))
         .map_err(|error| Failure::input(error.to_string()))?;
@@ -106,7 +142,11 @@ fn lean(args: &LeanArgs, session: &Session<'_>) -> Result<u8, Failure> {
 }
 
 fn dbn(args: &DbnArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    let request = DbnRequest { files: args.files.clone(), fragment_version: args.dbn_version };
+    let request = DbnRequest {
+        files: args.files.clone(),
+        fragment_version: args.dbn_version,
+        policies: args.quality.policies()?,
+    };
     let finished = import_dbn(&request, &args.out, &mut |progress| show(progress, session))
         .map_err(|error| Failure::input(error.to_string()))?;
     done(&finished, &args.out, session)
@@ -127,7 +167,7 @@ fn parse_resolution(text: &str) -> Result<Resolution, Failure> {
     })
 }
 
-fn parse_date(flag: &str, text: Option<&str>) -> Result<Option<Date>, Failure> {
+pub(super) fn parse_date(flag: &str, text: Option<&str>) -> Result<Option<Date>, Failure> {
     text.map(|text| {
         text.parse().map_err(|_| Failure::usage(format!("{flag}: '{text}' is not a date such as 2015-12-24")))
     })

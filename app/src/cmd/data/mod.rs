@@ -1,10 +1,13 @@
 //! `onetape data`: one file per command.
 
+mod catalog;
 mod check;
 mod depth;
 mod generate;
 mod import;
 mod info;
+
+pub(crate) use catalog::session_path;
 
 use crate::Session;
 use crate::failure::Failure;
@@ -22,8 +25,12 @@ pub(crate) enum DataCommand {
     Import(import::ImportCommand),
     /// Generate a session of the fictional ETF ONE and its option chain.
     Generate(generate::GenerateArgs),
-    /// Measure a generated session against the figures that real markets show.
+    /// Look for what is wrong with a session's records, or measure a generated one (--stylised).
     Check(check::CheckArgs),
+    /// The sessions of a folder.
+    List(catalog::ListArgs),
+    /// The sessions of a folder that hold a symbol, a date, a kind of instrument or record.
+    Find(catalog::FindArgs),
     /// What a session or a DBN file holds.
     Info(info::InfoArgs),
     /// An instrument's book, by price, at an instant of a session.
@@ -35,6 +42,8 @@ pub(crate) fn run(command: &DataCommand, session: &Session<'_>) -> Result<u8, Fa
         DataCommand::Import(command) => import::run(command, session),
         DataCommand::Generate(args) => generate::run(args, session),
         DataCommand::Check(args) => check::run(args, session),
+        DataCommand::List(args) => catalog::list(args, session),
+        DataCommand::Find(args) => catalog::find(args, session),
         DataCommand::Info(args) => info::run(args, session),
         DataCommand::Depth(args) => depth::run(args, session),
     }
@@ -74,6 +83,14 @@ fn print(manifest: &Manifest) {
     }
     for (kind, n) in &manifest.source_records {
         line(&format!("  source {kind:<24} {:>14}", count(*n)));
+    }
+    for (finding, count) in &manifest.quality {
+        line(&format!(
+            "  {:<6} {finding:<24} {:>14}   {}",
+            "doubt",
+            self::count(count.records),
+            count.policy
+        ));
     }
     line(&format!(
         "from     {} {} {}",

@@ -6,6 +6,7 @@ mod fork;
 pub(crate) use args::ReplayArgs;
 
 use crate::Session;
+use crate::cmd::data::session_path;
 use crate::cmd::run_flags::prepare_strategy;
 use crate::demo;
 use crate::failure::{CHECK, Failure};
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &ReplayArgs, session: &Session<'_>) -> Result<u8, Failur
 fn replay_session(args: &ReplayArgs, session: &Session<'_>) -> Result<(RunSummary, Settings), Failure> {
     let mut settings = args.run.resolve()?;
     if let Some(path) = &args.session {
-        settings.run.session = path.clone();
+        settings.run.session = session_path(path);
     }
     settings.run.journal = args.journal.map_or(settings.run.journal, Into::into);
     let out = args.run.out();

@@ -14,6 +14,7 @@
 //!   tie in all of that keep the order of their file.
 //! - Prices and sizes are exact: a number that 1e-9 cannot hold is an error, never rounded.
 //! - All or nothing: an import that fails leaves no session.
+//! - Doubtful records go through [`crate::quality::Screen`]: kept, flagged or set aside by policy.
 pub mod dbn;
 mod error;
 pub mod lean;
@@ -24,7 +25,7 @@ mod terms;
 
 pub use error::ImportError;
 pub use nbbo::SizeRule;
-pub use sink::{InputSink, MemorySink};
+pub use sink::{InputSink, MemorySink, Origin};
 
 use std::path::PathBuf;
 

@@ -2,9 +2,26 @@
 
 use onetape_engine::record::{Kind, Phase, Record};
 
+/// A record and where it stands in the source: file and entry by the importer's count, line from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) record: Record,
+    pub(crate) file: u32,
+    pub(crate) entry: u32,
+    /// 0 for what no source states.
+    pub(crate) line: u32,
+}
+
+impl Placed {
+    /// A record that no source states, such as a session phase.
+    pub(crate) fn nowhere(record: Record) -> Placed {
+        Placed { record, file: 0, entry: 0, line: 0 }
+    }
+}
+
 /// Sorts by receipt time, then by the tie-break of [`crate::import`]; stable.
-pub(crate) fn sort(records: &mut [Record]) {
-    records.sort_by_key(|record| (record.ts, tie_break(record)));
+pub(crate) fn sort(records: &mut [Placed]) {
+    records.sort_by_key(|placed| (placed.record.ts, tie_break(&placed.record)));
 }
 
 /// Session open, records by instrument and kind, session close. The kinds' wire numbers are in
@@ -44,8 +61,8 @@ mod tests {
             at(1, Body::BidBar(HalfBar { open: 1, ..Default::default() })),
             phase(Phase::Close),
         ];
-        let mut records = [8, 4, 6, 3, 2, 7, 1, 5, 0].map(|index: usize| expected[index]);
+        let mut records = [8, 4, 6, 3, 2, 7, 1, 5, 0].map(|index: usize| Placed::nowhere(expected[index]));
         sort(&mut records);
-        assert_eq!(records, expected);
+        assert_eq!(records.map(|placed| placed.record), expected);
     }
 }

@@ -1,6 +1,7 @@
 //! Where importers put what they read, so that they can be tested without a session folder.
 
 use super::ImportError;
+use crate::quality::{Action, Finding, QUARANTINE_FILE, QUARANTINE_HEADER};
 use crate::session::SessionWriter;
 use onetape_engine::ids::InstrumentIx;
 use onetape_engine::input::{Cold, Input};
@@ -8,6 +9,18 @@ use onetape_engine::instrument::InstrumentDef;
 use onetape_engine::num::Nanos;
 use onetape_engine::record::{Body, Head, Record};
 use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Where a record stands in its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// File.
+    pub file: &'a Path,
+    /// Entry of an archive, else empty.
+    pub entry: &'a str,
+    /// Line or record from 1.
+    pub line: u64,
+}
 
 /// Takes inputs in receipt order and counts rows of the source.
 pub trait InputSink {
@@ -17,8 +30,28 @@ pub trait InputSink {
     /// The sink refuses the input or cannot store it.
     fn push(&mut self, record: Record, cold: Option<Cold>) -> Result<(), ImportError>;
 
+    /// Appends one market record and says where it comes from, for quarantine.
+    ///
+    /// # Errors
+    /// As [`InputSink::push`].
+    #[inline]
+    fn push_from(&mut self, record: Record, _origin: Origin<'_>) -> Result<(), ImportError> {
+        self.push(record, None)
+    }
+
     /// Counts `n` rows of the source's record type.
     fn count_source(&mut self, record_type: &str, n: u64);
+
+    /// Notes that `n` records had a finding, and what was done with them.
+    fn count_finding(&mut self, _finding: Finding, _action: Action, _n: u64) {}
+
+    /// Sets a record aside as a row of `quarantine.csv`.
+    ///
+    /// # Errors
+    /// The sink cannot store it.
+    fn quarantine(&mut self, _row: &str) -> Result<(), ImportError> {
+        Ok(())
+    }
 
     /// Adds a data file that strategies may read.
     ///
@@ -34,6 +67,14 @@ impl InputSink for SessionWriter {
 
     fn count_source(&mut self, record_type: &str, n: u64) {
         SessionWriter::count_source(self, record_type, n);
+    }
+
+    fn count_finding(&mut self, finding: Finding, action: Action, n: u64) {
+        self.add_finding(finding.name(), action.name(), n);
+    }
+
+    fn quarantine(&mut self, row: &str) -> Result<(), ImportError> {
+        Ok(self.append_note(QUARANTINE_FILE, QUARANTINE_HEADER, row)?)
     }
 
     fn data_file(&mut self, name: &str, bytes: &[u8]) -> Result<(), ImportError> {

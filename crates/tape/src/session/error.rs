@@ -22,6 +22,12 @@ pub enum SessionError {
         /// Folder.
         path: PathBuf,
     },
+    /// No folder to look for sessions in.
+    #[error("no catalog at {}: name a folder that holds sessions", path.display())]
+    NoCatalog {
+        /// Folder.
+        path: PathBuf,
+    },
     /// A folder without a manifest or blocks.
     #[error("{} is not a session: it has no {file}", path.display())]
     NotASession {

@@ -2,6 +2,7 @@
 
 use super::SessionError;
 use crate::codec::Hash;
+use onetape_engine::instrument::InstrumentKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +25,29 @@ pub struct Importer {
     pub policies: Vec<String>,
 }
 
+/// Instruments of one root and kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// Symbol, of options the class root.
+    pub symbol: String,
+    /// `equity`, `index`, `future` or `option`.
+    pub kind: InstrumentKind,
+    /// Symbol of the underlying, of options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub underlying: Option<String>,
+    /// How many are defined.
+    pub instruments: u32,
+}
+
+/// Records with a finding and what was done with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingCount {
+    /// `keep`, `flag` or `quarantine`.
+    pub policy: String,
+    /// Records.
+    pub records: u64,
+}
+
 /// What the writer of a session states about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionMeta {
@@ -31,6 +55,8 @@ pub struct SessionMeta {
     pub name: String,
     /// Who made it.
     pub importer: Importer,
+    /// Fingerprint of sources and options, where the importer has one.
+    pub fingerprint: Option<Hash>,
 }
 
 impl SessionMeta {
@@ -44,6 +70,7 @@ impl SessionMeta {
                 source: String::new(),
                 policies: Vec::new(),
             },
+            fingerprint: None,
         }
     }
 }
@@ -84,6 +111,15 @@ pub struct Manifest {
     pub data_files: BTreeMap<String, Hash>,
     /// Who made it from what.
     pub importer: Importer,
+    /// What is defined, by symbol and kind; empty in sessions of before there was a catalog.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roots: Vec<Root>,
+    /// Doubtful records the importer met, by finding.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub quality: BTreeMap<String, FindingCount>,
+    /// Hash over the importer's version, options and source files: equal means there is nothing to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_fingerprint: Option<Hash>,
 }
 
 impl Manifest {

@@ -5,7 +5,7 @@
 //!   manifest.json   what is inside, counts, content hash            (read first, small)
 //!   blocks.tape     frames of `codec`, one after another            (inputs and cold payloads only)
 //!   history.csv     data files that strategies may read             (part of the content hash)
-//!   sources.json    notes on where it came from                     (not part of it)
+//!   quarantine.csv  records that an importer set aside              (not part of it)
 //! ```
 //!
 //! A session is identified by its content hash: BLAKE3 over the chain of its blocks and its
@@ -14,13 +14,18 @@
 //!
 //! What can never change: a content hash once published names the same records for ever.
 
+mod catalog;
 mod error;
+mod fingerprint;
 mod manifest;
 mod reader;
 mod writer;
 
+pub use catalog::{Catalog, Entry, Query, Unreadable};
 pub use error::SessionError;
-pub use manifest::{FORMAT, Importer, MANIFEST_VERSION, Manifest, SessionMeta};
+pub use fingerprint::Fingerprint;
+pub(crate) use fingerprint::already_made;
+pub use manifest::{FORMAT, FindingCount, Importer, MANIFEST_VERSION, Manifest, Root, SessionMeta};
 pub use reader::{Embedded, SessionReader};
 pub use writer::{Finished, SessionWriter};
 

@@ -3,7 +3,10 @@
 //! Everything goes to `<dir>.partial`, which is synced and renamed at the end. A writer
 //! dropped before [`SessionWriter::finish`] removes what it wrote.
 
-use super::{BLOCKS_FILE, FORMAT, MANIFEST_FILE, MANIFEST_VERSION, Manifest, SessionError, SessionMeta};
+use super::{
+    BLOCKS_FILE, FORMAT, FindingCount, MANIFEST_FILE, MANIFEST_VERSION, Manifest, Root, SessionError,
+    SessionMeta,
+};
 use crate::codec::{Encoder, Hash};
 use onetape_engine::block::{Block, INPUTS_MAX};
 use onetape_engine::ids::InstrumentIx;
@@ -46,6 +49,12 @@ pub struct SessionWriter {
     symbols: HashSet<String>,
     trade_dates: BTreeSet<u32>,
     data_files: BTreeMap<String, Hash>,
+    /// Symbol and kind by instrument, to name the underlying of an option.
+    underlyings: BTreeMap<u32, String>,
+    /// Instruments by symbol, kind (as a number) and underlying.
+    roots: BTreeMap<(String, u8, Option<String>), Root>,
+    quality: BTreeMap<String, FindingCount>,
+    notes: BTreeMap<String, BufWriter<File>>,
     is_finished: bool,
 }
 
@@ -86,6 +95,10 @@ impl SessionWriter {
             symbols: HashSet::new(),
             trade_dates: BTreeSet::new(),
             data_files: BTreeMap::new(),
+            underlyings: BTreeMap::new(),
+            roots: BTreeMap::new(),
+            quality: BTreeMap::new(),
+            notes: BTreeMap::new(),
             is_finished: false,
         })
     }
@@ -177,11 +190,31 @@ impl SessionWriter {
                     return Err(SessionError::DuplicateSymbol { record: at, symbol });
                 }
                 record.instrument = defined;
+                self.count_root(def, defined);
             }
             // A recorded live run keeps what was measured and commanded while it ran.
             Cold::Command(_) | Cold::JournalLag { .. } | Cold::Resumed { .. } | Cold::Imbalance(_) => {}
         }
         Ok(())
+    }
+
+    /// Notes a definition for the catalog.
+    fn count_root(&mut self, def: &InstrumentDef, instrument: u32) {
+        let terms = def.option.as_ref();
+        let symbol = terms.map_or(&def.symbol, |terms| &terms.root).clone();
+        let underlying = terms.and_then(|terms| self.underlyings.get(&terms.underlying.0).cloned());
+        if terms.is_none() {
+            self.underlyings.insert(instrument, def.symbol.clone());
+        }
+        let root =
+            Root { symbol: symbol.clone(), kind: def.kind, underlying: underlying.clone(), instruments: 0 };
+        self.roots.entry((symbol, def.kind as u8, underlying)).or_insert(root).instruments += 1;
+    }
+
+    /// Notes `n` records with a finding and what was done with them.
+    pub fn add_finding(&mut self, finding: &str, policy: &str, n: u64) {
+        let empty = FindingCount { policy: policy.to_string(), records: 0 };
+        self.quality.entry(finding.to_string()).or_insert(empty).records += n;
     }
 
     /// Counts `n` rows of the source's record type for `data info`.
@@ -221,6 +254,23 @@ impl SessionWriter {
             return Err(SessionError::FileName { name: name.to_string() });
         }
         write_synced(&self.partial.join(name), bytes)
+    }
+
+    /// Appends text to a file of notes, which begins with `header`; it does not enter the content hash.
+    ///
+    /// # Errors
+    /// Not a plain name, or the file cannot be written.
+    pub fn append_note(&mut self, name: &str, header: &str, text: &str) -> Result<(), SessionError> {
+        let path = self.partial.join(name);
+        if !self.notes.contains_key(name) {
+            self.add_note_file(name, header.as_bytes())?;
+            let file = File::options().append(true).open(&path).map_err(SessionError::io("open", &path))?;
+            self.notes.insert(name.to_string(), BufWriter::new(file));
+        }
+        match self.notes.get_mut(name) {
+            Some(file) => file.write_all(text.as_bytes()).map_err(SessionError::io("write", &path)),
+            None => Ok(()),
+        }
     }
 
     /// Inputs pushed so far.
@@ -272,6 +322,9 @@ impl SessionWriter {
             trade_dates: self.trade_dates.iter().copied().collect(),
             data_files: self.data_files.clone(),
             importer: self.meta.importer.clone(),
+            roots: self.roots.values().cloned().collect(),
+            quality: self.quality.clone(),
+            source_fingerprint: self.meta.fingerprint,
         }
     }
 
@@ -286,6 +339,11 @@ impl SessionWriter {
         let path = self.partial.join(BLOCKS_FILE);
         self.file.flush().map_err(SessionError::io("write", &path))?;
         self.file.get_ref().sync_all().map_err(SessionError::io("sync", &path))?;
+        for (name, file) in &mut self.notes {
+            let path = self.partial.join(name);
+            file.flush().map_err(SessionError::io("write", &path))?;
+            file.get_ref().sync_all().map_err(SessionError::io("sync", &path))?;
+        }
         let manifest = self.manifest();
         if self.dir.exists() {
             return self.compare(&manifest);

@@ -8,7 +8,7 @@ use super::records::{Skipped, convert, period_ns};
 use super::scan::{Key, Scan, index_ts};
 use crate::import::sink::define;
 use crate::import::terms::{hours_ns, phases};
-use crate::import::{ImportError, InputSink, OnProgress, Progress};
+use crate::import::{ImportError, InputSink, OnProgress, Origin, Progress};
 use dbn::RecordRefEnum;
 use onetape_calendar::{Date, DayClock, Market, Zone, sessions};
 use onetape_engine::ids::InstrumentIx;
@@ -122,7 +122,8 @@ struct Stream {
     path: PathBuf,
     /// `None` when the whole file was loaded and sorted.
     file: Option<DbnFile>,
-    ready: VecDeque<Record>,
+    /// Records with the number of the source record they come from.
+    ready: VecDeque<(Record, u64)>,
     /// Ids already resolved, with the day of the mapping.
     known: BTreeMap<u32, (u64, InstrumentIx)>,
     marker: ExtendedMarker,
@@ -152,7 +153,7 @@ impl Stream {
         if !scan.files[place].is_ordered && !scan.files[place].has_depth {
             while stream.advance(scan, table)? {}
             stream.file = None;
-            stream.ready.make_contiguous().sort_by_key(|record| record.ts);
+            stream.ready.make_contiguous().sort_by_key(|(record, _)| record.ts);
         }
         Ok(stream)
     }
@@ -207,7 +208,7 @@ impl Stream {
             let is_bar = period_ns(header.rtype).is_some();
             self.marker.mark(market, is_bar, &mut self.converted)?;
         }
-        self.ready.extend(self.converted.drain(..));
+        self.ready.extend(self.converted.drain(..).map(|record| (record, number)));
         Ok(true)
     }
 }
@@ -264,8 +265,8 @@ fn merge(
         let next = streams
             .iter_mut()
             .filter(|stream| !stream.ready.is_empty())
-            .min_by_key(|stream| (stream.ready.front().map(|record| record.ts), stream.place));
-        let record_ts = next.as_ref().and_then(|stream| stream.ready.front()).map(|record| record.ts);
+            .min_by_key(|stream| (stream.ready.front().map(|(record, _)| record.ts), stream.place));
+        let record_ts = next.as_ref().and_then(|stream| stream.ready.front()).map(|(record, _)| record.ts);
         let is_phase_due = |phase: &Record| {
             // An opening precedes the records of its instant, a close follows them.
             let is_close = phase.body[3] & 0xff == Phase::Close as u64;
@@ -277,9 +278,12 @@ fn merge(
             continue;
         }
         let Some(stream) = next else { return Ok(()) };
-        let Some(record) = stream.ready.pop_front() else { return Ok(()) };
-        let is_cold = record.kind == Kind::Cold as u8;
-        let payload = if is_cold { stream.imbalances.remove(&record.body[0]) } else { None };
-        sink.push(record, payload.map(Cold::Imbalance))?;
+        let Some((record, line)) = stream.ready.pop_front() else { return Ok(()) };
+        if record.kind == Kind::Cold as u8 {
+            let payload = stream.imbalances.remove(&record.body[0]);
+            sink.push(record, payload.map(Cold::Imbalance))?;
+        } else {
+            sink.push_from(record, Origin { file: &stream.path, entry: "", line })?;
+        }
     }
 }

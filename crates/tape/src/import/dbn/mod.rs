@@ -45,7 +45,9 @@ pub use sums::{DbnSums, dbn_sums};
 pub use write::{DbnWritten, write_dbn};
 
 use super::{ImportError, InputSink, OnProgress};
-use crate::session::{Finished, SessionMeta, SessionWriter};
+use crate::codec::Hash;
+use crate::quality::{Policies, Screen};
+use crate::session::{Fingerprint, Finished, SessionMeta, SessionWriter, already_made};
 use std::path::{Path, PathBuf};
 
 /// What to import.
@@ -55,12 +57,14 @@ pub struct DbnRequest {
     pub files: Vec<PathBuf>,
     /// Version of files without a header.
     pub fragment_version: Option<u8>,
+    /// What happens to doubtful records.
+    pub policies: Policies,
 }
 
 impl DbnRequest {
     /// A request for files that have headers.
     pub fn new(files: &[PathBuf]) -> DbnRequest {
-        DbnRequest { files: files.to_vec(), fragment_version: None }
+        DbnRequest { files: files.to_vec(), ..DbnRequest::default() }
     }
 }
 
@@ -83,6 +87,10 @@ pub fn import_dbn(
     out: &Path,
     on_progress: OnProgress<'_>,
 ) -> Result<Finished, ImportError> {
+    let fingerprint = fingerprint(request)?;
+    if let Some(finished) = already_made(out, fingerprint) {
+        return Ok(finished);
+    }
     let scan = scan::scan(request)?;
     let name = |path: &PathBuf| {
         path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
@@ -92,10 +100,26 @@ pub fn import_dbn(
     let mut meta = SessionMeta::new(title, "dbn", env!("CARGO_PKG_VERSION"));
     meta.importer.source = names.join(", ");
     meta.importer.policies = POLICIES.iter().map(|policy| (*policy).to_string()).collect();
+    meta.importer.policies.push(request.policies.sentence());
     meta.importer.policies.extend(scan.notes.iter().cloned());
+    meta.fingerprint = Some(fingerprint);
     let mut writer = SessionWriter::create(out, meta)?;
-    merge::read(&scan, request, &mut writer, on_progress)?;
+    let mut screen = Screen::new(&mut writer, request.policies.clone());
+    merge::read(&scan, request, &mut screen, on_progress)?;
+    screen.finish()?;
     Ok(writer.finish()?)
+}
+
+/// Hash over the options and files of a request.
+fn fingerprint(request: &DbnRequest) -> Result<Hash, ImportError> {
+    let mut fingerprint = Fingerprint::new("dbn", env!("CARGO_PKG_VERSION"));
+    fingerprint.option("fragments", &format!("{:?}", request.fragment_version));
+    fingerprint.option("policies", &request.policies.sentence());
+    for path in &request.files {
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        fingerprint.file(&name, path).map_err(ImportError::io("open", path))?;
+    }
+    Ok(fingerprint.finish())
 }
 
 /// Reads DBN files into any sink, in receipt order.

@@ -6,9 +6,9 @@ use super::define::{Day, Definer, Key};
 use super::files::{DataType, SourceFile};
 use super::rows::{Columns, Fault, PriceScale, lines};
 use super::{LeanKind, LeanRequest, Plan};
+use crate::import::order::Placed;
 use crate::import::{ImportError, InputSink, OnProgress, Progress};
 use onetape_calendar::{Date, DayClock, Zone};
-use onetape_engine::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -51,14 +51,27 @@ pub(super) fn read(
         }
         let added = definer.admit(&keys);
         let mut records = Vec::new();
-        for opened in &mut files {
-            let rows = read_file(opened, &day, period_ns, &mut definer, &mut buffer, &mut records)?;
+        for (number, opened) in files.iter_mut().enumerate() {
+            let reading = Reading { day: &day, period_ns, number: number as u32 };
+            let rows = read_file(opened, &reading, &mut definer, &mut buffer, &mut records)?;
             sink.count_source(&record_type(opened.file), rows);
             on_progress(Progress::File { path: opened.file.path.clone(), rows });
         }
-        definer.push_day(&day, &added, records, sink)?;
+        let place = |placed: &Placed| {
+            let file = &files[placed.file as usize];
+            (file.file.path.as_path(), file.archive.names()[placed.entry as usize].as_str())
+        };
+        definer.push_day(&day, &added, records, place, sink)?;
     }
     Ok(())
+}
+
+/// What is common to the rows of a file.
+struct Reading<'a> {
+    day: &'a Day,
+    period_ns: u64,
+    /// The file's place among those of the day.
+    number: u32,
 }
 
 fn open<'a>(
@@ -79,17 +92,17 @@ fn open<'a>(
 /// Appends the records of a file's entries; returns its rows.
 fn read_file(
     opened: &mut DayFile<'_>,
-    day: &Day,
-    period_ns: u64,
+    &Reading { day, period_ns, number }: &Reading<'_>,
     definer: &mut Definer,
     buffer: &mut Vec<u8>,
-    records: &mut Vec<Record>,
+    records: &mut Vec<Placed>,
 ) -> Result<u64, ImportError> {
     let clock = DayClock::new(opened.zone, day.date)
         .map_err(|source| ImportError::Calendar { what: format!("data of {}", day.date), source })?;
     let period_ns = if opened.file.data == DataType::OpenInterest { 0 } else { period_ns };
     let mut hours = BTreeMap::new();
     let mut rows = 0;
+    let mut parsed = Vec::new();
     for (index, key) in opened.keys.iter().enumerate() {
         opened.archive.read(index, buffer)?;
         let market = definer.market_of(*key, day.date)?;
@@ -102,19 +115,21 @@ fn read_file(
             data: opened.file.data,
             scale: price_scale(opened.file.kind),
         };
-        let first = records.len();
         for (line, row) in lines(buffer) {
+            parsed.clear();
             let mut columns = Columns::new(row);
-            let parsed = columns.millis().and_then(|start| {
+            let outcome = columns.millis().and_then(|start| {
                 let end_ns = clock.utc_ns_at_ms(start) + period_ns;
-                push_row(&mut columns, BarAt { end_ns, ..at }, records)
+                push_row(&mut columns, BarAt { end_ns, ..at }, &mut parsed)
             });
-            parsed.map_err(|fault| {
+            outcome.map_err(|fault| {
                 row_error(&opened.file.path, &opened.archive.names()[index], line, row, fault)
             })?;
+            definer.observe_prices(*key, &parsed);
+            let (file, entry, line) = (number, index as u32, line as u32);
+            records.extend(parsed.iter().map(|record| Placed { record: *record, file, entry, line }));
             rows += 1;
         }
-        definer.observe_prices(*key, &records[first..]);
     }
     Ok(rows)
 }

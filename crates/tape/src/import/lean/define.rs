@@ -2,15 +2,17 @@
 
 use super::files::{CONTRACT_NAME, Contract, SourceFile, contract_of};
 use super::{LeanKind, LeanRequest, Plan};
+use crate::import::order::Placed;
 use crate::import::sink::define;
 use crate::import::terms::{Listed, class_of, define_listed, hours_ns, index, phases};
-use crate::import::{ImportError, InputSink};
+use crate::import::{ImportError, InputSink, Origin};
 use onetape_calendar::{ClassRow, Date, DayClock, Market, Session, Zone, session};
 use onetape_engine::ids::InstrumentIx;
 use onetape_engine::instrument::{ExerciseStyle, InstrumentDef, Right};
 use onetape_engine::num::{Nanos, Price};
 use onetape_engine::record::{Body, Record};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// An instrument of the source; the order of keys is the order of definition within a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,18 +179,26 @@ impl Definer {
         Ok(())
     }
 
-    /// Pushes a date: definitions, then records and session phases in order.
-    pub(super) fn push_day(
+    /// Pushes a date: definitions, then records and session phases in order. `place` names the file
+    /// and entry of a record.
+    pub(super) fn push_day<'p>(
         &mut self,
         day: &Day,
         added: &[Key],
-        mut records: Vec<Record>,
+        mut records: Vec<Placed>,
+        place: impl Fn(&Placed) -> (&'p Path, &'p str),
         sink: &mut dyn InputSink,
     ) -> Result<(), ImportError> {
         self.push_definitions(day, added, sink)?;
-        records.extend(day.session.iter().flat_map(phases));
+        records.extend(day.session.iter().flat_map(phases).map(Placed::nowhere));
         crate::import::order::sort(&mut records);
-        records.into_iter().try_for_each(|record| sink.push(record, None))
+        records.into_iter().try_for_each(|placed| match placed.line {
+            0 => sink.push(placed.record, None),
+            line => {
+                let (file, entry) = place(&placed);
+                sink.push_from(placed.record, Origin { file, entry, line: u64::from(line) })
+            }
+        })
     }
 
     fn definition(&mut self, key: Key, on: Date) -> Result<InstrumentDef, ImportError> {

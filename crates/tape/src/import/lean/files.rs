@@ -113,12 +113,17 @@ fn span_file(parts: &[&str]) -> Option<(Option<Date>, DataType)> {
     }
 }
 
+/// The file with hours and zones.
+pub(super) fn market_hours(root: &Path) -> PathBuf {
+    root.join("market-hours").join("market-hours-database.json")
+}
+
 /// Zones of the time stamps, from `market-hours/market-hours-database.json` where there is one.
 pub(super) struct Zones(Option<serde_json::Value>);
 
 impl Zones {
     pub(super) fn read(root: &Path) -> Result<Zones, ImportError> {
-        let path = root.join("market-hours").join("market-hours-database.json");
+        let path = market_hours(root);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Zones(None)),

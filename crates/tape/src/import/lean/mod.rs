@@ -48,9 +48,11 @@ mod tick_book;
 mod ticks;
 
 use super::terms::{number_of, underlying_of};
-use super::{ImportError, InputSink, OnProgress, Progress};
+use super::{ImportError, InputSink, OnProgress, Origin, Progress};
+use crate::codec::Hash;
 use crate::import::nbbo::SizeRule;
-use crate::session::{Finished, SessionMeta, SessionWriter};
+use crate::quality::{Policies, Screen};
+use crate::session::{Fingerprint, Finished, SessionMeta, SessionWriter, already_made};
 use define::Definer;
 use files::{DataType, SourceFile};
 use onetape_calendar::{Date, Market, Zone, sessions};
@@ -176,6 +178,8 @@ pub struct LeanRequest {
     pub to: Option<Date>,
     /// Size beside the best price where files hold exchanges' own quotes.
     pub nbbo_size: SizeRule,
+    /// What happens to doubtful records.
+    pub policies: Policies,
 }
 
 impl LeanRequest {
@@ -190,6 +194,7 @@ impl LeanRequest {
             from: None,
             to: None,
             nbbo_size: SizeRule::Best,
+            policies: Policies::default(),
         }
     }
 
@@ -228,6 +233,10 @@ pub fn import_lean(
     on_progress: OnProgress<'_>,
 ) -> Result<Finished, ImportError> {
     let plan = plan(request)?;
+    let fingerprint = plan.fingerprint(request)?;
+    if let Some(finished) = already_made(out, fingerprint) {
+        return Ok(finished);
+    }
     let mut meta = SessionMeta::new(&request.session_name(), "lean", env!("CARGO_PKG_VERSION"));
     meta.importer.source = format!(
         "{}/{}/{}: {}",
@@ -242,9 +251,13 @@ pub fn import_lean(
             .policies
             .push("the size beside the best price is the sum over exchanges at it".to_string());
     }
+    meta.importer.policies.push(request.policies.sentence());
     meta.importer.policies.extend(plan.notes.iter().cloned());
+    meta.fingerprint = Some(fingerprint);
     let mut writer = SessionWriter::create(out, meta)?;
-    read(&plan, request, &mut writer, on_progress)?;
+    let mut screen = Screen::new(&mut writer, request.policies.clone());
+    read(&plan, request, &mut screen, on_progress)?;
+    screen.finish()?;
     Ok(writer.finish()?)
 }
 
@@ -296,6 +309,12 @@ impl InputSink for Spanned<'_> {
         self.sink.push(record, cold)
     }
 
+    fn push_from(&mut self, record: Record, origin: Origin<'_>) -> Result<(), ImportError> {
+        let first = self.span.map_or(record.ts, |(first, _)| first);
+        self.span = Some((first, record.ts));
+        self.sink.push_from(record, origin)
+    }
+
     fn count_source(&mut self, record_type: &str, n: u64) {
         self.sink.count_source(record_type, n);
     }
@@ -345,6 +364,34 @@ struct Plan {
     /// Underlyings first.
     symbols: Vec<SymbolPlan>,
     notes: Vec<String>,
+}
+
+impl Plan {
+    /// Hash over the options and every file that decides what the session holds.
+    fn fingerprint(&self, request: &LeanRequest) -> Result<Hash, ImportError> {
+        let root = files::data_root(&request.root);
+        let mut fingerprint = Fingerprint::new("lean", env!("CARGO_PKG_VERSION"));
+        fingerprint.option("request", &request.session_name());
+        fingerprint.option("market", &request.market);
+        fingerprint.option("policies", &request.policies.sentence());
+        fingerprint.option("nbbo size", &format!("{:?}", request.nbbo_size));
+        let mut add = |path: &Path| {
+            let name = path.strip_prefix(&root).unwrap_or(path).to_string_lossy().replace('\\', "/");
+            if path.is_file() {
+                fingerprint.file(&name, path).map_err(ImportError::io("open", path))
+            } else {
+                Ok(())
+            }
+        };
+        add(&files::market_hours(&root))?;
+        for known in &self.symbols {
+            known.files.iter().try_for_each(|file| add(&file.path))?;
+            if known.kind == LeanKind::Equity {
+                add(&reference::factor_file(&root, &request.market, &known.symbol))?;
+            }
+        }
+        Ok(fingerprint.finish())
+    }
 }
 
 fn plan(request: &LeanRequest) -> Result<Plan, ImportError> {

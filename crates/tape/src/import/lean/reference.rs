@@ -18,7 +18,7 @@ use crate::import::terms::{date_of, number_of};
 use onetape_calendar::{Date, Market, next_session};
 use onetape_engine::instrument::Right;
 use onetape_engine::num::{Price, SCALE, div_half_even};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What changes on an ex-date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +163,12 @@ pub fn read_universe(path: &Path) -> Result<(Option<Price>, Vec<UniverseContract
     Ok((close, rows.into_iter().flatten().collect()))
 }
 
+/// Where a share's factors lie.
+pub(super) fn factor_file(root: &Path, market: &str, symbol: &str) -> PathBuf {
+    let name = format!("{}.csv", symbol.to_ascii_lowercase());
+    root.join("equity").join(market).join("factor_files").join(name)
+}
+
 /// Splits and dividends of the symbols that have a factor file under `root`, with ex-dates from
 /// `first` to `last`, as a CSV of `symbol,ex_date,kind,value`; `None` without any.
 pub(super) fn actions_csv(
@@ -173,8 +179,7 @@ pub(super) fn actions_csv(
 ) -> Result<Option<String>, ImportError> {
     let mut csv = String::new();
     for symbol in symbols {
-        let name = format!("{}.csv", symbol.to_ascii_lowercase());
-        let path = root.join("equity").join(market).join("factor_files").join(name);
+        let path = factor_file(root, market, symbol);
         if !path.is_file() {
             continue;
         }

@@ -7,12 +7,13 @@ use super::define::{Day, Definer, Key};
 use super::files::{DataType, SourceFile};
 use super::rows::{Columns, Fault, lines};
 use super::{LeanRequest, Plan, Resolution};
+use crate::import::order::Placed;
 use crate::import::terms::date_of;
 use crate::import::{ImportError, InputSink, OnProgress, Progress};
 use onetape_calendar::{Date, DayClock, Market, Zone};
 use onetape_engine::ids::InstrumentIx;
-use onetape_engine::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// Minute of the day at which open interest of a daily file enters.
 const OPEN_INTEREST_MINUTE: u32 = 6 * 60 + 30;
@@ -21,7 +22,7 @@ const MINUTE_NS: u64 = 60_000_000_000;
 /// Records of a date whose instrument is a place in `Reading::keys`.
 #[derive(Default)]
 struct Bucket {
-    records: Vec<Record>,
+    records: Vec<Placed>,
     keys: BTreeSet<Key>,
 }
 
@@ -31,6 +32,8 @@ struct Reading<'a> {
     places: BTreeMap<Key, u32>,
     days: BTreeMap<Date, (Day, Bucket)>,
     buffer: Vec<u8>,
+    /// Files with the names of their entries.
+    files: Vec<(PathBuf, Vec<String>)>,
 }
 
 pub(super) fn read(
@@ -46,6 +49,7 @@ pub(super) fn read(
         places: BTreeMap::new(),
         days: BTreeMap::new(),
         buffer: Vec::new(),
+        files: Vec::new(),
     };
     for (place, symbol) in plan.symbols.iter().enumerate() {
         for file in &symbol.files {
@@ -63,11 +67,15 @@ pub(super) fn read(
             on_progress(Progress::Note(format!("{date} is no trading day: its records have no session")));
         }
         let added = definer.admit(&bucket.keys);
-        for record in &mut bucket.records {
-            let key = reading.keys[record.instrument as usize];
-            record.instrument = definer.index_of(key).map_or(InstrumentIx::NONE.0, |ix| ix.0);
+        for placed in &mut bucket.records {
+            let key = reading.keys[placed.record.instrument as usize];
+            placed.record.instrument = definer.index_of(key).map_or(InstrumentIx::NONE.0, |ix| ix.0);
         }
-        definer.push_day(&day, &added, bucket.records, sink)?;
+        let place = |placed: &Placed| {
+            let (path, names) = &reading.files[placed.file as usize];
+            (path.as_path(), names[placed.entry as usize].as_str())
+        };
+        definer.push_day(&day, &added, bucket.records, place, sink)?;
     }
     Ok(())
 }
@@ -117,12 +125,15 @@ impl Reading<'_> {
                 parsed.clear();
                 push_row(&mut columns, at, &mut parsed).map_err(fail)?;
                 definer.observe_prices(key, &parsed);
-                bucket.records.append(&mut parsed);
+                let (file, entry, line) = (self.files.len() as u32, index as u32, line as u32);
+                let placed = parsed.iter().map(|record| Placed { record: *record, file, entry, line });
+                bucket.records.extend(placed);
                 bucket.keys.insert(key);
                 rows += 1;
             }
             self.buffer = buffer;
         }
+        self.files.push((file.path.clone(), archive.names().to_vec()));
         Ok(rows)
     }
 }

@@ -25,7 +25,7 @@ use super::rows::{Columns, Fault, PriceScale};
 use super::tick_book::{Book, Shown};
 use super::{LeanKind, LeanRequest, Plan};
 use crate::import::terms::{number_of, phases};
-use crate::import::{ImportError, InputSink, OnProgress, Progress};
+use crate::import::{ImportError, InputSink, OnProgress, Origin, Progress};
 use onetape_calendar::{Date, DayClock};
 use onetape_engine::ids::{InstrumentIx, VenueIx};
 use onetape_engine::num::Nanos;
@@ -120,7 +120,8 @@ fn merge(streams: &mut [TickStream], day: &Day, sink: &mut dyn InputSink) -> Res
         let is_regular =
             regular_ns.is_some_and(|(open, close)| next.next_ns >= open && next.next_ns <= close);
         if let Some(record) = next.take(if is_regular { 0 } else { flags::EXTENDED })? {
-            sink.push(record, None)?;
+            let origin = Origin { file: &next.path, entry: &next.lines.name, line: next.taken };
+            sink.push_from(record, origin)?;
         }
     }
     phases.into_iter().try_for_each(|phase| sink.push(phase, None))
@@ -147,6 +148,8 @@ struct TickStream {
     next_ns: u64,
     rows: u64,
     suspicious: u64,
+    /// Line of the row that was turned into a record last.
+    taken: u64,
 }
 
 impl TickStream {
@@ -169,6 +172,7 @@ impl TickStream {
             next_ns: 0,
             rows: 0,
             suspicious: 0,
+            taken: 0,
         };
         stream.advance()?;
         Ok(stream)
@@ -231,6 +235,7 @@ impl TickStream {
                 None
             }
         };
+        self.taken = self.lines.number;
         let (was_quote, at) = (matches!(self.row, Row::Quote { .. }), self.next_ns);
         self.advance()?;
         // The bid row of a pair waits for its ask row.

@@ -1,0 +1,473 @@
+//! Judges records one by one, looking back only.
+
+use super::prices::{Window, mixed_bases};
+use super::{Finding, Findings};
+use onetape_engine::input::Cold;
+use onetape_engine::instrument::{InstrumentDef, InstrumentKind, TickRule};
+use onetape_engine::num::Price;
+use onetape_engine::record::{
+    Bar, Body, HalfBar, Kind, Phase, Quote, Record, SessionPhase, Trade, TradeClass, flags,
+};
+
+/// A quote that stands longer than this within a session is stale.
+const STALE_NS: u64 = 30 * 60_000_000_000;
+/// A feed is never called silent for less than a minute, nor for less than three of its steps.
+const GAP_NS: u64 = 60_000_000_000;
+const GAP_STEPS: u64 = 3;
+
+/// One side as it stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Side {
+    price: i64,
+    size: i64,
+    is_seen: bool,
+}
+
+impl Side {
+    fn is_live(&self) -> bool {
+        self.is_seen && self.price != 0 && self.size > 0
+    }
+}
+
+/// What is remembered of an instrument.
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    kind: InstrumentKind,
+    tick: TickRule,
+    /// Settlement of an option, `u64::MAX` without one.
+    expiry: u64,
+    bid: Side,
+    ask: Side,
+    /// The sides before the quote at hand: an impossible quote leaves no trace.
+    before: (Side, Side),
+    is_spoiled: bool,
+    last_src: u64,
+    /// Source time, venue, flags and body of the last quote, trade or bar, bid half and ask half.
+    last_of: [Option<(u64, u16, u8, [u64; 5])>; 4],
+    quoted_at: u64,
+    trades: Window,
+    mids: Window,
+}
+
+impl Memory {
+    fn of(def: &InstrumentDef) -> Memory {
+        Memory {
+            kind: def.kind,
+            tick: def.tick,
+            expiry: def.option.as_ref().map_or(u64::MAX, |terms| terms.expiry.0),
+            bid: Side::default(),
+            ask: Side::default(),
+            before: (Side::default(), Side::default()),
+            is_spoiled: false,
+            last_src: 0,
+            last_of: [None; 4],
+            quoted_at: 0,
+            trades: Window::default(),
+            mids: Window::default(),
+        }
+    }
+
+    /// Spreads of futures trade below zero; nothing else does.
+    fn is_below_market(&self, price: i64) -> bool {
+        price <= 0 && self.kind != InstrumentKind::Future
+    }
+
+    /// Smallest robust deviation: per mille of the price, and in price.
+    fn floor(&self, price: i64) -> (i64, i64) {
+        let tick = self.tick.increment(Price(price)).unwrap_or(0);
+        match self.kind {
+            InstrumentKind::Option => (50, 2 * tick),
+            _ => (5, 2 * tick),
+        }
+    }
+}
+
+/// What one record showed, and what it counts towards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Judgement {
+    /// Doubts about the record or the feed before it.
+    pub findings: Findings,
+    /// Whether it closed a quote, and whether that has both sides.
+    pub is_quote: bool,
+    /// Both sides are live.
+    pub is_two_sided: bool,
+    /// It stated a price that was compared with those before.
+    pub is_price: bool,
+    /// Nanoseconds of silence, where the feed has a gap.
+    pub silence_ns: u64,
+}
+
+/// Judges inputs in the order of the tape.
+#[derive(Debug, Default)]
+pub struct Detector {
+    instruments: Vec<Memory>,
+    session: Option<SessionPhase>,
+    /// Receipt time of the last market record, or of the open.
+    fed_at: u64,
+    /// Shortest step between two market records, at least one nanosecond.
+    step_ns: u64,
+    is_fed: bool,
+    session_ns: u64,
+}
+
+impl Detector {
+    /// A detector that has seen nothing.
+    pub fn new() -> Detector {
+        Detector::default()
+    }
+
+    /// Nanoseconds of regular session seen so far.
+    pub fn session_ns(&self) -> u64 {
+        self.session_ns
+    }
+
+    /// Judges one input; definitions and session phases are taken note of.
+    pub fn observe(&mut self, record: &Record, cold: Option<&Cold>) -> Judgement {
+        if let Some(Cold::Definition(def)) = cold {
+            let place = record.instrument as usize;
+            // Importers number definitions themselves; a later one of a number replaces the earlier.
+            if place >= self.instruments.len() {
+                self.instruments.resize(place + 1, Memory::of(def));
+            }
+            self.instruments[place] = Memory::of(def);
+            return Judgement::default();
+        }
+        match record.body() {
+            Some(Body::SessionPhase(phase)) => self.phase(&phase, record.ts),
+            Some(body) if record.kind().is_some_and(Kind::is_market) => self.market(record, &body),
+            _ => Judgement::default(),
+        }
+    }
+
+    fn phase(&mut self, phase: &SessionPhase, ts: u64) -> Judgement {
+        let mut judgement = Judgement::default();
+        if phase.phase == Phase::Open as u8 {
+            for memory in &mut self.instruments {
+                (memory.bid, memory.ask, memory.quoted_at) = (Side::default(), Side::default(), 0);
+            }
+            self.session = Some(*phase);
+            self.fed_at = ts;
+        } else if let Some(open) = self.session.take() {
+            self.silence(ts, &mut judgement);
+            self.session_ns += ts.saturating_sub(open.open);
+        }
+        judgement
+    }
+
+    /// A silence of the feed up to `ts`, within a session.
+    fn silence(&mut self, ts: u64, judgement: &mut Judgement) {
+        let silence = ts.saturating_sub(self.fed_at);
+        // Before two records are seen the rhythm is unknown and nothing is a gap.
+        let bound = if self.step_ns == 0 { u64::MAX } else { GAP_NS.max(GAP_STEPS * self.step_ns) };
+        if silence > bound {
+            judgement.findings.insert(Finding::Gap);
+            judgement.silence_ns = silence;
+        }
+    }
+
+    fn market(&mut self, record: &Record, body: &Body) -> Judgement {
+        let mut judgement = Judgement::default();
+        let is_feed = !matches!(body, Body::Statistic(_) | Body::Status(_));
+        if is_feed {
+            if self.session.is_some() {
+                self.silence(record.ts, &mut judgement);
+            }
+            let step = record.ts.saturating_sub(self.fed_at);
+            if self.is_fed && step > 0 && (self.step_ns == 0 || step < self.step_ns) {
+                self.step_ns = step;
+            }
+            (self.fed_at, self.is_fed) = (record.ts, true);
+        }
+        let in_session = self.session.is_some() && !record.has(flags::EXTENDED);
+        let Some(memory) = self.instruments.get_mut(record.instrument as usize) else { return judgement };
+        if record.ts_src < memory.last_src {
+            judgement.findings.insert(Finding::OutOfOrder);
+        }
+        memory.last_src = memory.last_src.max(record.ts_src);
+        if record.ts_src > memory.expiry && is_feed {
+            judgement.findings.insert(Finding::AfterExpiry);
+        }
+        match body {
+            Body::Quote(quote) => {
+                memory.repeat(record, 0, true, &mut judgement);
+                memory.quote(record, quote, in_session, &mut judgement);
+            }
+            Body::Trade(trade) => {
+                let is_numbered = trade.trade_id != 0 || trade.sequence != 0;
+                memory.repeat(record, 1, is_numbered, &mut judgement);
+                memory.trade(record, trade, &mut judgement);
+            }
+            Body::TradeBar(bar) => {
+                memory.repeat(record, 1, true, &mut judgement);
+                memory.bar(record, bar, &mut judgement);
+            }
+            Body::BidBar(half) => {
+                memory.repeat(record, 2, true, &mut judgement);
+                memory.half(record, half, in_session, &mut judgement);
+            }
+            Body::AskBar(half) => {
+                memory.repeat(record, 3, true, &mut judgement);
+                memory.half(record, half, in_session, &mut judgement);
+            }
+            _ => {}
+        }
+        judgement
+    }
+}
+
+impl Memory {
+    /// Same source time and content as the last of its kind. Prints without a number may well be equal.
+    fn repeat(&mut self, record: &Record, slot: usize, is_telling: bool, judgement: &mut Judgement) {
+        let now = Some((record.ts_src, record.venue, record.flags, record.body));
+        if is_telling && self.last_of[slot] == now {
+            judgement.findings.insert(Finding::Duplicate);
+        }
+        self.last_of[slot] = now;
+    }
+
+    fn quote(&mut self, record: &Record, quote: &Quote, in_session: bool, judgement: &mut Judgement) {
+        (self.before, self.is_spoiled) = ((self.bid, self.ask), false);
+        let (has_bid, has_ask) = (record.has(flags::BID), record.has(flags::ASK));
+        if has_bid {
+            self.bid = Side { price: quote.bid, size: quote.bid_size, is_seen: true };
+        }
+        if has_ask {
+            self.ask = Side { price: quote.ask, size: quote.ask_size, is_seen: true };
+        }
+        self.quoted(record, (has_bid, has_ask), in_session, judgement);
+    }
+
+    fn half(&mut self, record: &Record, half: &HalfBar, in_session: bool, judgement: &mut Judgement) {
+        let is_bid = record.kind == Kind::BidBar as u8;
+        // Only two halves of one bar are quoted together; a lone half leaves the other side as it stood.
+        let is_second = !is_bid && self.last_of[2].is_some_and(|(at, ..)| at == record.ts_src);
+        if !is_second {
+            (self.before, self.is_spoiled) = ((self.bid, self.ask), false);
+        }
+        let is_inside = |price: i64| half.low <= price && price <= half.high;
+        if !is_inside(half.open) || !is_inside(half.close) {
+            judgement.findings.insert(Finding::Impossible);
+            self.is_spoiled = true;
+        }
+        let side = Side { price: half.close, size: half.size, is_seen: true };
+        *(if is_bid { &mut self.bid } else { &mut self.ask }) = side;
+        if record.has(flags::LAST) {
+            self.quoted(record, (is_bid || is_second, !is_bid), in_session, judgement);
+        }
+    }
+
+    /// Judges the quote as it stands after the stated sides.
+    fn quoted(&mut self, record: &Record, stated: (bool, bool), in_session: bool, judgement: &mut Judgement) {
+        let (bid, ask) = (self.bid, self.ask);
+        judgement.is_quote = true;
+        judgement.is_two_sided = bid.is_live() && ask.is_live();
+        for side in [(stated.0, bid), (stated.1, ask)]
+            .into_iter()
+            .filter_map(|(is_stated, side)| is_stated.then_some(side))
+        {
+            if side.size < 0 || (side.price < 0 && self.kind != InstrumentKind::Future) {
+                judgement.findings.insert(Finding::Impossible);
+            } else if side.size > 0 && !self.tick.is_legal(Price(side.price)) {
+                judgement.findings.insert(Finding::OffTick);
+            }
+        }
+        if in_session && self.quoted_at > 0 && record.ts.saturating_sub(self.quoted_at) > STALE_NS {
+            judgement.findings.insert(Finding::Stale);
+        }
+        self.quoted_at = if in_session { record.ts } else { 0 };
+        if judgement.is_two_sided && !record.has(flags::NON_FIRM) {
+            self.two_sided(record, stated == (true, true), judgement);
+        } else if bid.is_live() != ask.is_live() {
+            judgement.findings.insert(Finding::OneSided);
+        }
+        if judgement.findings.contains(Finding::Impossible) || self.is_spoiled {
+            (self.bid, self.ask) = self.before;
+        }
+    }
+
+    fn two_sided(&mut self, record: &Record, is_pair: bool, judgement: &mut Judgement) {
+        let (bid, ask) = (self.bid.price, self.ask.price);
+        if bid > ask {
+            let five_ticks = 5 * self.tick.increment(Price(ask)).unwrap_or(0);
+            let is_absurd = is_pair && bid - ask > (ask.abs() / 10).max(five_ticks);
+            judgement.findings.insert(if is_absurd { Finding::Impossible } else { Finding::Crossed });
+        } else if bid == ask {
+            judgement.findings.insert(Finding::Locked);
+        }
+        if judgement.findings.contains(Finding::Impossible) {
+            return;
+        }
+        judgement.is_price = true;
+        let mid = bid / 2 + ask / 2;
+        let (permille, floor) = self.floor(mid);
+        // Half a wide spread is no deviation of the midpoint.
+        let floor = floor.max((ask - bid).abs() / 4);
+        if self.mids.take(mid, record.ts_src, permille, floor) {
+            judgement.findings.insert(Finding::Outlier);
+        }
+    }
+
+    fn trade(&mut self, record: &Record, trade: &Trade, judgement: &mut Judgement) {
+        if self.is_below_market(trade.price) || trade.size < 0 {
+            judgement.findings.insert(Finding::Impossible);
+            return;
+        }
+        if TradeClass::from_wire(trade.class).is_eligible() {
+            self.price(record, trade.price, judgement);
+        }
+    }
+
+    fn bar(&mut self, record: &Record, bar: &Bar, judgement: &mut Judgement) {
+        let is_inside = |price: i64| bar.low <= price && price <= bar.high;
+        if self.is_below_market(bar.low) || bar.volume < 0 || !is_inside(bar.open) || !is_inside(bar.close) {
+            judgement.findings.insert(Finding::Impossible);
+            return;
+        }
+        if self.kind == InstrumentKind::Equity && mixed_bases(bar).is_some() {
+            judgement.findings.insert(Finding::MixedSplit);
+        }
+        self.price(record, bar.close, judgement);
+    }
+
+    fn price(&mut self, record: &Record, price: i64, judgement: &mut Judgement) {
+        judgement.is_price = true;
+        let (permille, floor) = self.floor(price);
+        if self.trades.take(price, record.ts_src, permille, floor) {
+            judgement.findings.insert(Finding::Outlier);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use onetape_engine::ids::{InstrumentIx, VenueIx};
+    use onetape_engine::num::Nanos;
+    use onetape_engine::record::Head;
+
+    const CENT: i64 = 10_000_000;
+    const SECOND: u64 = 1_000_000_000;
+    const OPEN: u64 = 1_000_000 * SECOND;
+
+    fn detector() -> Detector {
+        let mut detector = Detector::new();
+        let cold = Cold::Definition(Box::new(InstrumentDef::equity("ONE")));
+        let head = Head::at(Nanos(OPEN - 1), InstrumentIx(0));
+        detector.observe(&Record::new(head, Body::Cold(0)), Some(&cold));
+        detector.observe(&phase(Phase::Open, OPEN), None);
+        detector
+    }
+
+    fn phase(phase: Phase, at: u64) -> Record {
+        let body = SessionPhase { open: OPEN, phase: phase as u8, ..SessionPhase::default() };
+        Record::new(Head::at(Nanos(at), InstrumentIx::NONE), Body::SessionPhase(body))
+    }
+
+    fn head(at: u64, flags: u8) -> Head {
+        let ts = Nanos(OPEN + at * SECOND);
+        Head { ts, ts_src: ts, instrument: InstrumentIx(0), venue: VenueIx(0), flags }
+    }
+
+    fn quote(at: u64, bid: i64, ask: i64) -> Record {
+        let size = |price: i64| if price == 0 { 0 } else { 1_000_000_000 };
+        let quote = Quote {
+            bid: bid * CENT,
+            ask: ask * CENT,
+            bid_size: size(bid),
+            ask_size: size(ask),
+            ..Quote::default()
+        };
+        Record::new(head(at, flags::LAST | flags::BID | flags::ASK), Body::Quote(quote))
+    }
+
+    fn half(at: u64, kind: Kind, flags: u8, close: i64) -> Record {
+        let close = close * CENT;
+        let half = HalfBar { open: close, high: close, low: close, close, size: 1_000_000_000 };
+        let body = if kind == Kind::BidBar { Body::BidBar(half) } else { Body::AskBar(half) };
+        Record::new(head(at, flags), body)
+    }
+
+    fn names(judgement: Judgement) -> Vec<&'static str> {
+        judgement.findings.iter().map(Finding::name).collect()
+    }
+
+    #[test]
+    fn quotes_are_judged_as_they_stand() {
+        let mut detector = detector();
+        for (record, expected) in [
+            (quote(1, 5000, 5001), &[][..]),
+            (quote(1, 5000, 5001), &["duplicate"]),
+            (quote(2, 5001, 5001), &["locked"]),
+            (quote(3, 5002, 5001), &["crossed"]),
+            (quote(4, 0, 5001), &["one_sided"]),
+            (quote(5, 9000, 5001), &["impossible"]),
+            (quote(6, -1, 5001), &["impossible"]),
+            (quote(7, 5000, 5001), &[]),
+            (quote(5, 5000, 5002), &["out_of_order"]),
+        ] {
+            assert_eq!(names(detector.observe(&record, None)), expected, "{record:?}");
+        }
+        let mut off = quote(8, 5000, 5001);
+        off.body[0] += 1;
+        assert_eq!(names(detector.observe(&off, None)), ["off_tick"]);
+    }
+
+    #[test]
+    fn halves_of_one_bar_are_judged_together() {
+        use flags::{ASK, BID, LAST};
+        let mut detector = detector();
+        let mut see = |record| names(detector.observe(&record, None));
+        assert_eq!(see(half(60, Kind::BidBar, BID, 5000)), [""; 0]);
+        assert_eq!(see(half(60, Kind::AskBar, ASK | LAST, 5001)), [""; 0]);
+        // A lone bid above an ask of another minute: crossed as the book stands, not impossible.
+        assert_eq!(see(half(120, Kind::BidBar, BID | LAST, 9000)), ["crossed", "outlier"][..1]);
+        assert_eq!(see(half(180, Kind::BidBar, BID, 9000)), [""; 0]);
+        assert_eq!(see(half(180, Kind::AskBar, ASK | LAST, 5001)), ["impossible"]);
+    }
+
+    #[test]
+    fn silence_is_measured_against_the_feeds_rhythm() {
+        let mut detector = detector();
+        for at in 1..100 {
+            assert_eq!(names(detector.observe(&quote(at, 5000, 5001 + at as i64 % 2), None)), [""; 0]);
+        }
+        let after = detector.observe(&quote(200, 5000, 5001), None);
+        assert_eq!((names(after), after.silence_ns), (vec!["gap"], 101 * SECOND));
+        let late = quote(200 + 31 * 60, 5000, 5001);
+        assert_eq!(names(detector.observe(&late, None)), ["stale", "gap"]);
+        detector.observe(&quote(2100, 5000, 5003), None);
+        let close = detector.observe(&phase(Phase::Close, OPEN + 2130 * SECOND), None);
+        assert_eq!(names(close), [""; 0]);
+        assert_eq!(detector.session_ns(), 2130 * SECOND);
+    }
+
+    #[test]
+    fn trades_and_bars() {
+        let mut detector = detector();
+        let trade = |at, price: i64, trade_id| {
+            let body = Trade { price: price * CENT, size: 1, trade_id, ..Trade::default() };
+            Record::new(head(at, flags::LAST), Body::Trade(body))
+        };
+        for (record, expected) in [
+            (trade(1, 5000, 0), &[][..]),
+            (trade(1, 5000, 0), &[]),
+            (trade(2, 5000, 7), &[]),
+            (trade(2, 5000, 7), &["duplicate"]),
+            (trade(3, 0, 0), &["impossible"]),
+            (trade(4, 5001, 0), &[]),
+            (trade(5, 9000, 0), &["outlier"]),
+        ] {
+            assert_eq!(names(detector.observe(&record, None)), expected, "{record:?}");
+        }
+        let bar = |open: i64, high: i64, low: i64, close: i64| {
+            let body =
+                Bar { open: open * CENT, high: high * CENT, low: low * CENT, close: close * CENT, volume: 1 };
+            Record::new(head(60, flags::LAST), Body::TradeBar(body))
+        };
+        assert_eq!(
+            names(detector.observe(&bar(64557, 64557, 9223, 9242), None))[..],
+            ["outlier", "mixed_split"]
+        );
+        assert_eq!(names(detector.observe(&bar(5000, 5000, 5001, 5000), None)), ["impossible"]);
+    }
+}
