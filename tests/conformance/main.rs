@@ -4,4 +4,5 @@
 mod depth;
 mod goog;
 mod lean_cases;
+mod no_look_ahead;
 mod price_files;

@@ -8,7 +8,9 @@ use onetape_engine::block::Block;
 use onetape_engine::input::Cold;
 use onetape_engine::instrument::{ExerciseStyle, InstrumentDef, SettlementTime, TickRule};
 use onetape_engine::record::{Body, Kind, Phase, Record, flags};
-use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean, read_lean, reference};
+use onetape_tape::import::lean::{
+    LeanKind, LeanRequest, Resolution, import_lean, read_lean, reference, universe,
+};
 use onetape_tape::import::{ImportError, InputSink, MemorySink, Progress};
 use onetape_tape::session::SessionReader;
 use std::collections::{BTreeMap, BTreeSet};
@@ -373,4 +375,36 @@ fn universes_rates_and_maps_are_read() {
     assert_eq!(reference::read_interest_rates(&rates).unwrap().len(), 56);
     let spans = reference::read_ticker_spans(&data.join("equity/usa/map_files/goog.csv")).unwrap();
     assert_eq!(reference::ticker_on(&spans, date(2015, 12, 24)), Some("GOOG"));
+}
+
+#[test]
+fn universes_and_rates_state_the_morning_of_their_date() {
+    let Some(root) = lean_root() else { return };
+    let day = Some(date(2015, 12, 24));
+    let request = LeanRequest { from: day, to: day, ..LeanRequest::new(&root, LeanKind::Option, &["GOOG"]) };
+    let (sink, _) = read(&request);
+    assert_eq!(sink.source_records["option_universe_row"], 2_016);
+    // 20151231,450,C,300.0500,301.1500,296.7500,298.3000,0,,1.7405772,0.9915959,0.0001368,0.0219203,-0.3277778,0.0728466
+    let known: Vec<(u16, i64)> = records(&sink, "GOOG  151231C00450000", Kind::Statistic)
+        .into_iter()
+        .filter(|record| record.ts == christmas_eve(6, 30))
+        .filter_map(|record| match record.body() {
+            Some(Body::Statistic(statistic)) if statistic.stat == 0xffff => {
+                assert_eq!(statistic.ts_ref, christmas_eve(16, 0) - 86_400_000_000_000, "the close before");
+                Some((statistic.raw, statistic.value))
+            }
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        (universe::IMPLIED_VOLATILITY, 1_740_577_200),
+        (universe::DELTA, 991_595_900),
+        (universe::GAMMA, 136_800),
+        (universe::VEGA, 21_920_300),
+        (universe::THETA, -327_777_800),
+        (universe::RHO, 72_846_600),
+    ];
+    assert_eq!(known, expected);
+    let rates = String::from_utf8(sink.data_files["interest_rates.csv"].clone()).unwrap();
+    assert_eq!(rates, "date,percent\n20151217,1.00\n");
 }

@@ -29,6 +29,8 @@ impl Side {
     }
 }
 
+type Told = (u64, u16, u8, [u64; 5]);
+
 /// What is remembered of an instrument.
 #[derive(Debug, Clone, Copy)]
 struct Memory {
@@ -43,7 +45,7 @@ struct Memory {
     is_spoiled: bool,
     last_src: u64,
     /// Source time, venue, flags and body of the last quote, trade or bar, bid half and ask half.
-    last_of: [Option<(u64, u16, u8, [u64; 5])>; 4],
+    last_of: [Option<Told>; 4],
     quoted_at: u64,
     trades: Window,
     mids: Window,
@@ -193,7 +195,8 @@ impl Detector {
                 memory.quote(record, quote, in_session, &mut judgement);
             }
             Body::Trade(trade) => {
-                let is_numbered = trade.trade_id != 0 || trade.sequence != 0;
+                // An order-by-order feed numbers orders, not prints.
+                let is_numbered = trade.feed == 0 && (trade.trade_id != 0 || trade.sequence != 0);
                 memory.repeat(record, 1, is_numbered, &mut judgement);
                 memory.trade(record, trade, &mut judgement);
             }

@@ -5,7 +5,7 @@ use super::bars::{BarAt, push_row};
 use super::define::{Day, Definer, Key};
 use super::files::{DataType, SourceFile};
 use super::rows::{Columns, Fault, PriceScale, lines};
-use super::{LeanKind, LeanRequest, Plan};
+use super::{LeanKind, LeanRequest, Plan, universe};
 use crate::import::order::Placed;
 use crate::import::{ImportError, InputSink, OnProgress, Progress};
 use onetape_calendar::{Date, DayClock, Zone};
@@ -37,6 +37,7 @@ pub(super) fn read(
     }
     let period_ns = request.resolution.period_ns();
     let mut buffer = Vec::new();
+    let universes = universe::files_of(plan, request)?;
     for (date, sources) in by_date {
         let day = Day::new(date)?;
         if day.session.is_none() {
@@ -57,6 +58,7 @@ pub(super) fn read(
             sink.count_source(&record_type(opened.file), rows);
             on_progress(Progress::File { path: opened.file.path.clone(), rows });
         }
+        universe::add(&universes, &day, &definer, &mut records, sink, on_progress)?;
         let place = |placed: &Placed| {
             let file = &files[placed.file as usize];
             (file.file.path.as_path(), file.archive.names()[placed.entry as usize].as_str())

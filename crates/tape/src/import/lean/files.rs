@@ -100,6 +100,11 @@ pub(super) fn find(
     Ok(files)
 }
 
+/// The date of a file name `YYYYMMDD`.
+pub(super) fn date_of_name(text: &str) -> Option<Date> {
+    date_of(whole(text.as_bytes())?)
+}
+
 fn day_file(parts: &[&str]) -> Option<(Option<Date>, DataType)> {
     let date = date_of(whole(parts.first()?.as_bytes())?)?;
     Some((Some(date), DataType::from_name(parts.get(1)?)?))

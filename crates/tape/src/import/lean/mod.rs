@@ -5,7 +5,7 @@
 //! archive  zip entries, whole or streamed        rows   columns of one line, without allocation
 //! bars     a bar row's records                   define instruments with their dated class terms
 //! days     minute and second files, a day at a time      spans  hour and daily files
-//! reference  factor and map files, rates, universes
+//! reference  factor and map files, rates     universe  the morning's open interest, volatilities, Greeks
 //! ticks    equity ticks, streamed              tick_book  the NBBO that quote rows state or imply
 //! ```
 //!
@@ -29,6 +29,8 @@
 //!   strike and right (call first).
 //! - Penny and nickel classes are not listed anywhere by date: a class without a row of its own
 //!   counts as penny when its first date has a price below 3.00 off the 0.05 grid.
+//! - Option universes state the morning's open interest, implied volatilities and Greeks ([`universe`]).
+//! - The interest rates in force stand in the data file `interest_rates.csv` of option sessions.
 //! - Splits and dividends of shares with a factor file whose ex-dates lie on the tape stand in the
 //!   session's data file `corporate_actions.csv`; prices stay as traded.
 //!
@@ -46,6 +48,7 @@ mod rows;
 mod spans;
 mod tick_book;
 mod ticks;
+pub mod universe;
 
 use super::terms::{number_of, underlying_of};
 use super::{ImportError, InputSink, OnProgress, Origin, Progress};
@@ -293,7 +296,7 @@ fn read(
             spans::read(plan, request, definer, &mut sink, on_progress)?;
         }
     }
-    add_corporate_actions(plan, request, &mut sink)
+    add_reference_files(plan, request, &mut sink)
 }
 
 /// A sink that remembers the first and last receipt time.
@@ -324,8 +327,9 @@ impl InputSink for Spanned<'_> {
     }
 }
 
-/// Adds `corporate_actions.csv`: splits and dividends of the shares with ex-dates on the tape.
-fn add_corporate_actions(
+/// Adds `interest_rates.csv` to options, and `corporate_actions.csv`: splits and dividends of the shares
+/// with ex-dates on the tape.
+fn add_reference_files(
     plan: &Plan,
     request: &LeanRequest,
     sink: &mut Spanned<'_>,
@@ -339,6 +343,11 @@ fn add_corporate_actions(
     let Some((first, last)) = sink.span else { return Ok(()) };
     let dates = (Zone::NewYork.date_at(first), Zone::NewYork.date_at(last));
     let root = files::data_root(&request.root);
+    if plan.symbols.iter().any(|known| known.underlying.is_some())
+        && let Some(csv) = reference::rates_csv(&root, &request.market, dates)?
+    {
+        sink.data_file("interest_rates.csv", csv.as_bytes())?;
+    }
     match reference::actions_csv(&root, &request.market, &shares, dates)? {
         Some(csv) => sink.data_file("corporate_actions.csv", csv.as_bytes()),
         None => Ok(()),
@@ -384,6 +393,10 @@ impl Plan {
             }
         };
         add(&files::market_hours(&root))?;
+        add(&reference::rates_file(&root, &request.market))?;
+        for (_, _, path) in universe::files_of(self, request)? {
+            add(&path)?;
+        }
         for known in &self.symbols {
             known.files.iter().try_for_each(|file| add(&file.path))?;
             if known.kind == LeanKind::Equity {

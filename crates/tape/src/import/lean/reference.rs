@@ -117,8 +117,8 @@ pub struct UniverseContract {
     pub right: Right,
     /// Close.
     pub close: Price,
-    /// Contracts open.
-    pub open_interest: i64,
+    /// Contracts open; `None` where the row leaves them out.
+    pub open_interest: Option<i64>,
     /// Implied volatility; delta, gamma, vega, theta (a day) and rho follow.
     pub implied_volatility: f64,
     /// Delta, gamma, vega, theta, rho as stated.
@@ -149,7 +149,7 @@ pub fn read_universe(path: &Path) -> Result<(Option<Price>, Vec<UniverseContract
             strike: Price(row.number(columns, 1, "strike")?),
             right,
             close: Price(row.number(columns, 6, "close")?),
-            open_interest: columns.get(8).and_then(|text| whole(text.as_bytes())).unwrap_or(0) as i64,
+            open_interest: columns.get(8).and_then(|text| whole(text.as_bytes())).map(|value| value as i64),
             implied_volatility: float(9, "implied volatility")?,
             greeks: [
                 float(10, "delta")?,
@@ -161,6 +161,29 @@ pub fn read_universe(path: &Path) -> Result<(Option<Price>, Vec<UniverseContract
         }))
     })?;
     Ok((close, rows.into_iter().flatten().collect()))
+}
+
+/// Where the interest rates lie.
+pub(super) fn rates_file(root: &Path, market: &str) -> PathBuf {
+    root.join("alternative").join("interest-rate").join(market).join("interest-rate.csv")
+}
+
+/// The rates in force from `first` to `last` as a CSV of `date,percent`; `None` without any.
+pub(super) fn rates_csv(
+    root: &Path,
+    market: &str,
+    (first, last): (Date, Date),
+) -> Result<Option<String>, ImportError> {
+    let path = rates_file(root, market);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let rates = read_interest_rates(&path)?;
+    // The rate of the first date is the last that began by then.
+    let begin = rates.iter().rposition(|(date, _)| *date <= first).unwrap_or(0);
+    let known = rates.iter().skip(begin).filter(|(date, _)| *date <= last);
+    let rows: String = known.map(|(date, rate)| format!("{},{}\n", number_of(*date), Price(*rate))).collect();
+    Ok((!rows.is_empty()).then(|| format!("date,percent\n{rows}")))
 }
 
 /// Where a share's factors lie.

@@ -6,7 +6,7 @@ use super::days::{price_scale, record_type, row_error};
 use super::define::{Day, Definer, Key};
 use super::files::{DataType, SourceFile};
 use super::rows::{Columns, Fault, lines};
-use super::{LeanRequest, Plan, Resolution};
+use super::{LeanRequest, Plan, Resolution, universe};
 use crate::import::order::Placed;
 use crate::import::terms::date_of;
 use crate::import::{ImportError, InputSink, OnProgress, Progress};
@@ -62,6 +62,7 @@ pub(super) fn read(
         let what = "the files hold no row in the range of dates; widen it".to_string();
         return Err(ImportError::NothingFound { what });
     }
+    let universes = universe::files_of(plan, request)?;
     for (date, (day, mut bucket)) in std::mem::take(&mut reading.days) {
         if day.session.is_none() {
             on_progress(Progress::Note(format!("{date} is no trading day: its records have no session")));
@@ -71,6 +72,7 @@ pub(super) fn read(
             let key = reading.keys[placed.record.instrument as usize];
             placed.record.instrument = definer.index_of(key).map_or(InstrumentIx::NONE.0, |ix| ix.0);
         }
+        universe::add(&universes, &day, &definer, &mut bucket.records, sink, on_progress)?;
         let place = |placed: &Placed| {
             let (path, names) = &reading.files[placed.file as usize];
             (path.as_path(), names[placed.entry as usize].as_str())
