@@ -64,9 +64,7 @@ fn print(e: &Explanation) {
         ),
     );
     say("submitted", &format!("seq {}   {} UTC", count(e.submit_seq), utc(e.submit_ts)));
-    for (n, link) in e.trigger.iter().enumerate() {
-        say(if n == 0 { "trigger" } else { "  <-" }, &link.to_string());
-    }
+    print_trigger(&e.trigger);
     for (n, line) in e.books.iter().enumerate() {
         say(if n == 0 { "quotes" } else { "" }, &book(line, e.submit_ts));
     }
@@ -148,6 +146,18 @@ fn print_risk(risk: &RiskStory) {
             figure(check.limit),
             figure(check.headroom)
         ));
+    }
+}
+
+/// The first links of a long chain, and the input at its end.
+fn print_trigger(chain: &[Rendered]) {
+    const FIRST: usize = 6;
+    for (n, link) in chain.iter().enumerate() {
+        if n < FIRST || n + 1 == chain.len() {
+            say(if n == 0 { "trigger" } else { "  <-" }, &link.to_string());
+        } else if n == FIRST {
+            say("  <-", &format!("… {} more", chain.len() - FIRST - 1));
+        }
     }
 }
 

@@ -123,7 +123,7 @@ pub(crate) fn print(summary: &RunSummary, settings: &Settings) {
     ));
     if summary.journal_mode == "full" {
         line(&format!("next     onetape audit verify {} --rederive", summary.run_id));
-        line(&format!("         onetape audit show {} --kind fill", summary.run_id));
+        line(&format!("         onetape audit explain {} 0", summary.run_id));
         if settings.strategy.name == "demo" {
             line("         onetape replay --set profit_target=0.25");
         }

@@ -22,8 +22,8 @@ use onetape_strategies::Registry;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Links of the trigger chain that are followed.
-const CHAIN_MAX: usize = 16;
+/// Links of the trigger chain that are followed: a strategy that re-arms a timer for days stays below it.
+const CHAIN_MAX: usize = 100_000;
 
 /// Why an order came about and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -53,13 +53,13 @@ use path::Path as LatentPath;
 use std::path::Path;
 
 /// Version of the generator: a change of its output changes this.
-pub const GENERATOR_VERSION: &str = "1";
+pub const GENERATOR_VERSION: &str = "2";
 /// First trade date unless the request says otherwise: a Thursday before a monthly expiry.
 pub const FIRST_DATE: u32 = 20_250_515;
 /// Inputs a day unless the request says otherwise.
 pub const INPUTS_PER_DAY: u64 = 220_000;
 /// Seed of the session shipped with the program.
-pub const DEMO_SEED: u64 = 2225;
+pub const DEMO_SEED: u64 = 385;
 
 /// A session that cannot be generated.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,12 @@ pub enum GenerateError {
         expected: &'static str,
         /// What was asked for.
         found: u64,
+    },
+    /// A volatility that no market has.
+    #[error("the long-run volatility must be 0.02 to 2 (per 1.00, a year), found {found}")]
+    Volatility {
+        /// What was asked for.
+        found: f64,
     },
     /// The session cannot be written.
     #[error(transparent)]
@@ -123,6 +129,10 @@ impl GenerateRequest {
             let found = u64::from(self.days);
             return Err(GenerateError::Request { name: "days", expected: "1 to 2600", found });
         }
+        let found = self.parameters.base_vol;
+        if !(0.02..=2.0).contains(&found) {
+            return Err(GenerateError::Volatility { found });
+        }
         Ok(())
     }
 }
@@ -155,11 +165,12 @@ pub fn generate(
     let name = format!("{SYMBOL} generated, seed {}", request.seed);
     let mut meta = SessionMeta::new(&name, "generate", GENERATOR_VERSION);
     meta.importer.source = format!(
-        "seed {}, {} days from {}, scenario {}",
+        "seed {}, {} days from {}, scenario {}, volatility {}",
         request.seed,
         request.days,
         request.first_date,
-        request.scenario.name()
+        request.scenario.name(),
+        request.parameters.base_vol
     );
     meta.importer.policies = vec![
         "Fictional market: no price in it was ever quoted".to_string(),
@@ -259,6 +270,10 @@ mod tests {
         for request in [
             GenerateRequest { days: 0, ..GenerateRequest::new(1) },
             GenerateRequest { first_date: 99, ..GenerateRequest::new(1) },
+            GenerateRequest {
+                parameters: ModelParameters { base_vol: f64::NAN, ..ModelParameters::default() },
+                ..GenerateRequest::new(1)
+            },
         ] {
             assert!(generate_into(&request, &mut sink, &mut |_| {}).is_err());
         }

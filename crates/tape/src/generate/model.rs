@@ -36,8 +36,8 @@ const SKEW_REVERSION: f64 = 60.0;
 const SKEW_DEVIATION: f64 = 0.10;
 
 /// Short-lived bursts of activity in what the spot realises, too brief to be priced: reversion per
-/// business year (half-lives of about 30 and 4 minutes) and deviation of the log variance.
-const ACTIVITY_RATES: [f64; 2] = [3_800.0, 28_000.0];
+/// business year (half-lives of about 8 and 2 minutes) and deviation of the log variance.
+const ACTIVITY_RATES: [f64; 2] = [9_000.0, 40_000.0];
 const ACTIVITY_DEVIATION: f64 = 0.66;
 
 /// Constants of the law of motion.

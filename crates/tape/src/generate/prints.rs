@@ -19,6 +19,7 @@ pub(super) struct Tape {
     random: Stream,
     interest: Stream,
     pub(super) prints: u64,
+    turn: f64,
 }
 
 /// What is decided about a print before it is placed.
@@ -35,6 +36,7 @@ impl Tape {
             random: Stream::new(seed, Purpose::Trades),
             interest: Stream::new(seed, Purpose::OpenInterest),
             prints: 0,
+            turn: 0.0,
         }
     }
 
@@ -80,10 +82,10 @@ impl Tape {
             let side = if is_buy { &mut displayed.ask_size } else { &mut displayed.bid_size };
             *side = left;
         } else if is_buy {
-            ask += if ask >= 300 { 5 } else { 1 };
+            ask = above(ask);
             displayed.ask_size = 0;
         } else {
-            bid -= if bid > 300 { 5 } else { 1 };
+            bid = below(bid);
             displayed.bid_size = 0;
         }
         if left > 0 {
@@ -97,13 +99,13 @@ impl Tape {
         let tick = if bid >= 300 { 5 } else { 1 };
         let places = (ask - bid) / tick;
         let side = if is_buy { ask } else { bid };
-        let draw = self.random.uniform();
+        let draw = self.turn();
         if draw < 0.006 {
-            let cents = if is_buy { ask + tick } else { (bid - tick).max(1) };
+            let cents = if is_buy { above(ask) } else { below(bid).max(1) };
             let class = if draw < 0.003 { TradeClass::Late } else { TradeClass::OutOfSequence };
             return Choice { cents, class, is_buy, at_side: false };
         }
-        if places >= 2 && draw < 0.31 {
+        if places >= 2 && draw < 0.335 {
             let inside = 1 + self.random.below(places as u64 - 1) as i32;
             let class = match self.random.uniform() {
                 u if u < 0.40 => TradeClass::Auction,
@@ -121,6 +123,13 @@ impl Tape {
         };
         let at_side = class != TradeClass::MultiLeg;
         Choice { cents: side, class, is_buy, at_side }
+    }
+
+    /// The next place of a golden-ratio sequence in [0, 1): shares of kinds of prints come out near their
+    /// targets in a session of a thousand prints, where independent draws would scatter by 1.4 points.
+    fn turn(&mut self) -> f64 {
+        self.turn = (self.turn + 0.618_033_988_749_894_9).fract();
+        self.turn
     }
 
     fn size(&mut self) -> i64 {
@@ -156,4 +165,14 @@ impl Tape {
 /// The nearest legal price of the penny class at or below, in cents.
 fn legal(cents: i32) -> i32 {
     if cents < 300 { cents } else { cents / 5 * 5 }
+}
+
+/// The next legal price above a legal one.
+fn above(cents: i32) -> i32 {
+    cents + if cents >= 300 { 5 } else { 1 }
+}
+
+/// The next legal price below a legal one.
+fn below(cents: i32) -> i32 {
+    cents - if cents > 300 { 5 } else { 1 }
 }

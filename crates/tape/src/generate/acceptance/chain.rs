@@ -61,11 +61,16 @@ pub(super) struct ChainTally {
 }
 
 const DUST: f64 = 1e-9;
+/// Where far wings begin: log distance from the spot per unit of monthly volatility (3.6 % away at 20).
+const FAR: f64 = 0.18;
+/// A straddle at the money is worth √(2/π) S √w (Brenner and Subrahmanyam, 1988).
+const STRADDLE: f64 = 0.797_884_560_802_865_4;
 
 impl ChainTally {
     /// Judges one snapshot.
     pub(super) fn add(&mut self, snapshot: &Snapshot, rate: f64) {
         self.snapshots += 1;
+        let far = FAR * monthly_vol(snapshot);
         let mut previous: Option<&Month> = None;
         for month in &snapshot.months {
             let discount = libm::exp(-rate * month.years);
@@ -74,7 +79,7 @@ impl ChainTally {
             }
             self.strips(month, discount);
             self.forward(month, &snapshot.fund, rate);
-            self.wings(month, &snapshot.fund);
+            self.wings(month, &snapshot.fund, far);
             if let Some(previous) = previous {
                 self.calendars(previous, month);
             }
@@ -159,7 +164,7 @@ impl ChainTally {
         }
     }
 
-    fn wings(&mut self, month: &Month, fund: &Market) {
+    fn wings(&mut self, month: &Month, fund: &Market, far: f64) {
         let spot = fund.mid();
         // In the last two hours of an expiry every wing is worthless.
         if month.years < 0.08 / 365.0 {
@@ -167,7 +172,7 @@ impl ChainTally {
         }
         for pair in &month.pairs {
             let otm = if pair.strike > spot { pair.call } else { pair.put };
-            let is_far = (pair.strike / spot - 1.0).abs() > 0.04 && otm.ask > 0.0;
+            let is_far = libm::log(pair.strike / spot).abs() > far && otm.ask > 0.0;
             if is_far {
                 self.wings += 1;
                 self.wings_without_bid += u64::from(otm.bid == 0.0);
@@ -187,18 +192,29 @@ impl ChainTally {
         errors.get(errors.len() * 95 / 100).copied().unwrap_or(f64::NAN)
     }
 
-    /// Share of out-of-the-money options more than 4 % away that show no bid.
+    /// Share of out-of-the-money options in the far wings that show no bid.
     pub(super) fn wings_without_bid_share(&self) -> f64 {
         self.wings_without_bid as f64 / self.wings as f64
     }
+}
+
+/// Volatility of the first expiry at least three weeks out, from its straddle at the money.
+fn monthly_vol(snapshot: &Snapshot) -> f64 {
+    let spot = snapshot.fund.mid();
+    let month = snapshot.months.iter().find(|month| month.years > 21.0 / 365.0);
+    let straddle = month.and_then(|month| {
+        let near = |pair: &&Pair| (pair.strike - spot).abs();
+        let pair = month.pairs.iter().min_by(|a, b| near(a).total_cmp(&near(b)))?;
+        Some((pair.call.mid() + pair.put.mid()) / (spot * STRADDLE * month.years.sqrt()))
+    });
+    straddle.unwrap_or(0.2)
 }
 
 /// The put's midpoint without its early-exercise premium (volatility from the pair's straddle).
 fn european_put(pair: &Pair, spot: f64, years: f64, rate: f64) -> f64 {
     let mid = pair.put.mid();
     let straddle = pair.call.mid() + mid - (spot - pair.strike).abs();
-    // A straddle at the money is worth √(2/π) S √w (Brenner and Subrahmanyam, 1988).
-    let deviation = straddle / spot / 0.797_884_560_802_865_4;
+    let deviation = straddle / spot / STRADDLE;
     let flat = Slice::flat(deviation * deviation, years, rate);
     match flat.early_exercise(pair.strike, deviation) {
         Some(early) => mid - (early.american(mid, libm::log(spot), spot, pair.strike) - mid),

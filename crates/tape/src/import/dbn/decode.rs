@@ -1,11 +1,12 @@
 //! One DBN file as a stream of records: plain or zstd, any number of frames, with or without header.
 //!
-//! The container is recognised by its first bytes. A file that ends inside a frame or a record
-//! is an error: the decoder underneath would take it for the end. So is a record shorter than its
-//! type.
+//! The container is recognised by its first bytes. Records are framed here, one at a time: the decoder
+//! underneath takes a length byte on trust, so that a record shorter than its type, or of a length
+//! that leaves the next one unaligned, would be read beyond its end. A file that ends inside a frame
+//! or a record is an error; the decoder would take it for the end.
 
 use crate::import::ImportError;
-use dbn::decode::dbn::fsm::{DbnFsm, ProcessResult};
+use dbn::decode::dbn::fsm::{DbnFsm, DbnFsmBuilder, ProcessResult};
 use dbn::enums::rtype;
 use dbn::{Metadata, RecordRef, VersionUpgradePolicy};
 use std::fs::File;
@@ -25,6 +26,12 @@ pub(super) struct DbnFile {
     path: PathBuf,
     source: Box<dyn BufRead>,
     fsm: DbnFsm,
+    /// DBN version of the records in the file.
+    version: u8,
+    /// Whether each record carries the time it was sent.
+    has_ts_out: bool,
+    /// Bytes of the record last framed.
+    frame: Vec<u8>,
     metadata: Option<Metadata>,
     /// Records decoded.
     pub(super) records: u64,
@@ -48,12 +55,33 @@ impl DbnFile {
             source = Box::new(BufReader::with_capacity(1 << 17, decoder));
         }
         let has_header = first_bytes(path, source.as_mut())?.starts_with(b"DBN");
-        let fsm = state_machine(path, has_header, version)?;
-        let mut opened = DbnFile { path: path.to_path_buf(), source, fsm, metadata: None, records: 0 };
+        let mut opened = DbnFile {
+            path: path.to_path_buf(),
+            source,
+            fsm: builder().build().map_err(|error| dbn_error(path, 0, error.to_string()))?,
+            version: version.unwrap_or(0),
+            has_ts_out: false,
+            frame: Vec::with_capacity(dbn::MAX_RECORD_LEN),
+            metadata: None,
+            records: 0,
+        };
         if has_header {
             opened.read_metadata()?;
         }
+        opened.fsm = opened.record_decoder()?;
         Ok(opened)
+    }
+
+    /// A decoder of the records behind the metadata, whose length need not keep them aligned.
+    fn record_decoder(&self) -> Result<DbnFsm, ImportError> {
+        if self.version == 0 {
+            let what = "it does not begin with 'DBN' or a zstd frame of it; of a fragment without header, \
+                        give the version (--dbn-version 1, 2 or 3)";
+            return Err(self.error(what.to_string()));
+        }
+        let fail = |error: dbn::Error| self.error(error.to_string());
+        let versioned = builder().skip_metadata(true).input_dbn_version(Some(self.version)).map_err(fail)?;
+        versioned.ts_out(self.has_ts_out).build().map_err(fail)
     }
 
     /// Metadata; `None` of a fragment.
@@ -65,6 +93,8 @@ impl DbnFile {
         loop {
             match self.fsm.process() {
                 ProcessResult::Metadata(metadata) => {
+                    self.version = self.fsm.input_dbn_version().unwrap_or(metadata.version);
+                    self.has_ts_out = metadata.ts_out;
                     self.metadata = Some(metadata);
                     return Ok(());
                 }
@@ -88,39 +118,55 @@ impl DbnFile {
 
     /// The next record; `None` at the end.
     pub(super) fn next_record(&mut self) -> Result<Option<RecordRef<'_>>, ImportError> {
-        loop {
-            match self.fsm.process() {
-                ProcessResult::Record(()) => break,
-                ProcessResult::ReadMore(_) => {
-                    let read = self.source.read(self.fsm.space());
-                    match read {
-                        Ok(0) if self.fsm.data().is_empty() => return Ok(None),
-                        Ok(0) => {
-                            let left = self.fsm.data().len();
-                            let what = format!(
-                                "the file ends {left} bytes into the next record: it is truncated; copy it again"
-                            );
-                            return Err(self.error(what));
-                        }
-                        Ok(bytes) => self.fsm.fill(bytes),
-                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                        Err(error) => return Err(self.read_error(&error)),
-                    }
-                }
-                ProcessResult::Metadata(_) => {}
-                ProcessResult::Err(error) => return Err(self.error(error.to_string())),
+        if !self.next_frame()? {
+            return Ok(None);
+        }
+        self.fsm.write_all(&self.frame);
+        match self.fsm.process() {
+            ProcessResult::Record(()) => {
+                self.records += 1;
+                Ok(self.fsm.last_record())
+            }
+            ProcessResult::Err(error) => Err(self.error(error.to_string())),
+            ProcessResult::ReadMore(_) | ProcessResult::Metadata(_) => {
+                Err(self.error("the record is not of the length it states: it is damaged".to_string()))
             }
         }
-        self.records += 1;
-        let Some(header) = self.fsm.last_record().map(|record| *record.header()) else { return Ok(None) };
-        let (found, least) = (header.record_size(), size_of_type(header.rtype));
-        if found < least {
-            let rtype = header.rtype;
-            let what =
-                format!("a record of type {rtype:#04x} has {found} bytes, {least} at least: it is damaged");
+    }
+
+    /// Reads the next record's bytes and checks that they can hold its type; `false` at the end.
+    fn next_frame(&mut self) -> Result<bool, ImportError> {
+        // Length in units of 4 bytes, then the type.
+        let mut start = [0; 2];
+        let begun = read_up_to(self.source.as_mut(), &mut start).map_err(|error| self.read_error(&error))?;
+        if begun == 0 {
+            return Ok(false);
+        }
+        let [units, kind] = start;
+        let found = usize::from(units) * 4;
+        let sent = if self.has_ts_out { size_of::<u64>() } else { 0 };
+        let least = size_of_type(kind, self.version).max(size_of::<dbn::RecordHeader>()) + sent;
+        if begun == start.len() && (found < least || !found.is_multiple_of(8)) {
+            self.records += 1;
+            let what = format!(
+                "a record of type {kind:#04x} has {found} bytes; of version {} it has {least} at least, in eights: it is damaged",
+                self.version
+            );
             return Err(self.error(what));
         }
-        Ok(self.fsm.last_record())
+        self.frame.clear();
+        self.frame.extend_from_slice(&start);
+        self.frame.resize(found.max(start.len()), 0);
+        let read = read_up_to(self.source.as_mut(), &mut self.frame[2..])
+            .map_err(|error| self.read_error(&error))?;
+        if begun + read < self.frame.len() {
+            let what = format!(
+                "the file ends {} bytes into the next record: it is truncated; copy it again",
+                begun + read
+            );
+            return Err(self.error(what));
+        }
+        Ok(true)
     }
 
     /// An error at the record last read.
@@ -139,12 +185,35 @@ impl DbnFile {
     }
 }
 
-/// Bytes of a record type; the decoder takes shorter ones for granted. 0 of types it refuses itself.
-fn size_of_type(kind: u8) -> usize {
+/// Reads until `bytes` is full or the source ends; how much was read.
+fn read_up_to(source: &mut dyn BufRead, bytes: &mut [u8]) -> std::io::Result<usize> {
+    let mut read = 0;
+    while read < bytes.len() {
+        match source.read(&mut bytes[read..]) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+/// Bytes of a record type in a DBN version; 0 of types that the decoder refuses itself.
+fn size_of_type(kind: u8, version: u8) -> usize {
+    match (kind, version) {
+        (rtype::INSTRUMENT_DEF, 1) => return size_of::<dbn::v1::InstrumentDefMsg>(),
+        (rtype::INSTRUMENT_DEF, 2) => return size_of::<dbn::v2::InstrumentDefMsg>(),
+        (rtype::STATISTICS, 1 | 2) => return size_of::<dbn::v1::StatMsg>(),
+        (rtype::ERROR, 1) => return size_of::<dbn::v1::ErrorMsg>(),
+        (rtype::SYMBOL_MAPPING, 1) => return size_of::<dbn::v1::SymbolMappingMsg>(),
+        (rtype::SYSTEM, 1) => return size_of::<dbn::v1::SystemMsg>(),
+        _ => {}
+    }
     match kind {
         rtype::MBO => size_of::<dbn::MboMsg>(),
         rtype::MBP_0 => size_of::<dbn::TradeMsg>(),
-        rtype::MBP_1 => size_of::<dbn::Mbp1Msg>(),
+        rtype::MBP_1 | rtype::TBBO => size_of::<dbn::Mbp1Msg>(),
         rtype::MBP_10 => size_of::<dbn::Mbp10Msg>(),
         rtype::BBO_1S | rtype::BBO_1M => size_of::<dbn::BboMsg>(),
         rtype::CMBP_1 | rtype::TCBBO => size_of::<dbn::Cmbp1Msg>(),
@@ -179,18 +248,8 @@ fn first_bytes(path: &Path, source: &mut dyn BufRead) -> Result<[u8; 4], ImportE
     Ok(magic)
 }
 
-fn state_machine(path: &Path, has_header: bool, version: Option<u8>) -> Result<DbnFsm, ImportError> {
-    let builder = DbnFsm::<dbn::v3::RecordHeader>::builder()
+fn builder() -> DbnFsmBuilder {
+    DbnFsm::<dbn::v3::RecordHeader>::builder()
         .compat_size(dbn::MAX_RECORD_LEN)
-        .upgrade_policy(VersionUpgradePolicy::UpgradeToV3);
-    let fail = |error: dbn::Error| dbn_error(path, 0, error.to_string());
-    if has_header {
-        return builder.build().map_err(fail);
-    }
-    let Some(version) = version else {
-        let what = "it does not begin with 'DBN' or a zstd frame of it; of a fragment without header, \
-                    give the version (--dbn-version 1, 2 or 3)";
-        return Err(dbn_error(path, 0, what.to_string()));
-    };
-    builder.skip_metadata(true).input_dbn_version(Some(version)).map_err(fail)?.build().map_err(fail)
+        .upgrade_policy(VersionUpgradePolicy::UpgradeToV3)
 }

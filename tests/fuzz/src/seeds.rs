@@ -1,0 +1,69 @@
+//! Writes the first inputs of every target: `seeds CORPUS`.
+
+use onetape_engine::block::Block;
+use onetape_strategies::Registry;
+use onetape_tape::codec::{Encoder, Hash};
+use onetape_tape::import::dbn::write_dbn;
+use onetape_tape::session::SessionReader;
+use std::path::Path;
+
+fn main() {
+    let corpus = std::env::args().nth(1).expect("usage: seeds CORPUS");
+    let corpus = Path::new(&corpus);
+    let put = |target: &str, name: &str, mode: &[u8], bytes: &[u8]| {
+        let folder = corpus.join(target);
+        std::fs::create_dir_all(&folder).expect("a writable corpus");
+        std::fs::write(folder.join(name), [mode, bytes].concat()).expect("a writable corpus");
+    };
+    let scratch = onetape_fuzz::scratch();
+    let mut reader = onetape_fuzz::sample_session(&scratch.join("sample"));
+    blocks(&mut reader, &put);
+    for (path, _) in write_dbn(&mut reader, &scratch.join("dbn")).expect("a session DBN can say").files {
+        let plain = zstd::decode_all(std::fs::File::open(&path).expect("written")).expect("intact");
+        let plain = &plain[..plain.len().min(4_096)];
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        put("dbn", &name, &[0], plain);
+        put("dbn", &format!("{name}.packed"), &[4], plain);
+    }
+    let rows = [
+        "34200000,10000,10000,10000,10000,5,10500,10500,10500,10500,6\n46740000,,,,,0,10200,10200,10200,10200,7\n",
+        "23400000,77\n",
+        "34140000,1000000,1000000,1000000,1000000,10\n34200000,1000100,1000200,1000000,1000100,20\n",
+        "34200000,1000000,100,1000100,200,P,0,0\n",
+        "34200000,1000000,100,P,0,0\n",
+        "20240703 00:00,1000000,1000000,1000000,1000000,10\n",
+        "20240703 10:00,1000000,1000000,1000000,1000000,10\n",
+    ];
+    for (layout, rows) in rows.iter().enumerate() {
+        put("lean", &format!("rows-{layout}"), &[layout as u8], rows.as_bytes());
+    }
+    for mode in 0..16u8 {
+        put("journal", &format!("mode-{mode}"), &[mode, 7, 70], &[0, 1, 2, 255]);
+    }
+    let manifest = std::fs::read(scratch.join("sample/manifest.json")).expect("written");
+    put("text", "manifest", &[0], &manifest);
+    put("text", "settings", &[0], b"[run]\nsession = \"x\"\nseed = 3\n[strategy]\nname = \"demo\"\n");
+    put("text", "script", &[0], b"[[order]]\nat = \"2025-05-16 10:00:00\"\nlegs = [{ root = \"ONE\", expiry = \"2025-05-16\", strike = 101, right = \"P\", quantity = -1 }]\n");
+    put("text", "number", &[0], b"-12.345678901");
+    for (at, name) in Registry::builtin().names().iter().enumerate() {
+        let mut state = Vec::new();
+        Registry::builtin().create(name).expect("a listed strategy").save(&mut state);
+        put("text", &format!("state-{name}"), &[at as u8], &state);
+    }
+    std::fs::remove_dir_all(scratch).ok();
+}
+
+fn blocks(reader: &mut SessionReader, put: &impl Fn(&str, &str, &[u8], &[u8])) {
+    let (mut block, mut frame) = (Block::default(), Vec::new());
+    while reader.next_block(&mut block).expect("an intact session") {
+        for count in [20, 600] {
+            let mut part = block.clone();
+            part.inputs.truncate(count);
+            let cold = part.inputs.iter().filter(|record| record.kind == 0).count();
+            part.cold.truncate(cold);
+            Encoder::new().encode(&part, &Hash::of(b"seed"), &Hash::of(b""), &mut frame).expect("a sound block");
+            put("blocks", &format!("block-{}-{count}", part.first_seq), &[], &frame);
+        }
+    }
+    reader.rewind().expect("an intact session");
+}
