@@ -163,3 +163,110 @@ fn a_fork_differs_after_its_place_only_and_the_difference_sums_by_order() {
         assert!(message.as_str().unwrap_or_default().contains(says), "{args:?}: {message}");
     }
 }
+
+/// Every format holds the same rows; the fees of the exported fills are the run's.
+#[test]
+fn exports_hold_every_row_in_every_format() {
+    let work = TempDir::new().unwrap();
+    let run = demo(work.path());
+    let id = run["run_id"].as_str().unwrap();
+    let mut counts = Vec::new();
+    for flags in [&["--parquet"][..], &["--csv"], &[]] {
+        let out = format!("tables{}", flags.concat());
+        let (code, tables) = json(work.path(), &[&["audit", "export", id, &out], flags].concat());
+        assert_eq!(code, 0, "{tables}");
+        let rows: Vec<(String, u64)> = list(&tables)
+            .iter()
+            .map(|table| (table["table"].as_str().unwrap().to_string(), table["rows"].as_u64().unwrap()))
+            .collect();
+        counts.push(rows);
+        let (code, again) = json(work.path(), &[&["audit", "export", id, &out], flags].concat());
+        assert_eq!(code, 3, "{again}");
+    }
+    let rows = |key: &str| run[key].as_u64().unwrap();
+    let expected = [
+        ("inputs".to_string(), rows("inputs")),
+        ("events".to_string(), rows("derived")),
+        ("fills".to_string(), rows("fills")),
+        ("orders".to_string(), rows("orders")),
+    ];
+    assert!(counts.iter().all(|count| *count == expected), "{counts:?}");
+    let fills = std::fs::read_to_string(work.path().join("tables/fills.jsonl")).unwrap();
+    let fees = fills.lines().map(|line| money(&serde_json::from_str::<Value>(line).unwrap()["fee"]));
+    assert_eq!(fees.fold(Money::ZERO, |sum, fee| sum + fee), money(&run["fees"]));
+    for line in std::fs::read_to_string(work.path().join("tables/events.jsonl")).unwrap().lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        assert!(event["fields"].is_object(), "{line}");
+    }
+    let (code, none) = json(work.path(), &["audit", "export", "nowhere", "x"]);
+    assert_eq!(code, 3, "{none}");
+}
+
+#[test]
+fn a_sealed_file_restores_the_journal_and_a_changed_byte_is_named() {
+    let work = TempDir::new().unwrap();
+    let run = demo(work.path());
+    let id = run["run_id"].as_str().unwrap();
+    let (code, sealed) = json(work.path(), &["audit", "export", id, "--sealed", "run.tape"]);
+    assert_eq!((code, &sealed["head"]), (0, &run["head_hash"]), "{sealed}");
+    let (code, restored) = json(work.path(), &["audit", "import", "run.tape", "--out", "restored"]);
+    assert_eq!((code, &restored["head"]), (0, &run["head_hash"]), "{restored}");
+    let (code, verdict) = json(work.path(), &["audit", "verify", "--out", "restored", id, "--rederive"]);
+    assert_eq!((code, &verdict["head"]), (0, &run["head_hash"]), "{verdict}");
+    let toml = |out: &str| std::fs::read(work.path().join(out).join(id).join("session.toml")).unwrap();
+    assert_eq!(toml("runs"), toml("restored"));
+    let (code, twice) = json(work.path(), &["audit", "import", "run.tape", "--out", "restored"]);
+    assert_eq!(code, 3, "{twice}");
+    let bytes = std::fs::read(work.path().join("run.tape")).unwrap();
+    for at in [0, 9, 300, bytes.len() / 2, bytes.len() - 1] {
+        let mut changed = bytes.clone();
+        changed[at] ^= 4;
+        std::fs::write(work.path().join("bad.tape"), &changed).unwrap();
+        let (code, message) = json(work.path(), &["audit", "import", "bad.tape", "--out", "bad"]);
+        assert_eq!(code, 3, "byte {at}: {message}");
+        assert!(message.as_str().unwrap().contains("bad.tape"), "byte {at}: {message}");
+    }
+    std::fs::write(work.path().join("bad.tape"), &bytes[..bytes.len() / 2]).unwrap();
+    let (code, cut) = json(work.path(), &["audit", "import", "bad.tape", "--out", "bad"]);
+    assert_eq!(code, 3, "{cut}");
+    assert!(!work.path().join("bad").join(id).exists());
+}
+
+/// Keys made for this test with `openssl genpkey -algorithm ed25519`.
+const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIHENgImFKF9r4Har2WXVCk/gz8ZnPFCARP5GKWsKu6NA\n-----END PRIVATE KEY-----\n";
+const PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAW8IyBxf/C2QpGYJky2rnvTNLm2tfcQ/8EIzXQONwgJk=\n-----END PUBLIC KEY-----\n";
+const OTHER_PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA/YwuhdIrBzuwSD905pMLoJuETb8cY3gWq0zw9dXR3zw=\n-----END PUBLIC KEY-----\n";
+
+#[test]
+fn a_signed_head_verifies_under_its_key_only_and_for_its_journal_only() {
+    let work = TempDir::new().unwrap();
+    let run = demo(work.path());
+    let id = run["run_id"].as_str().unwrap();
+    for (name, text) in
+        [("key.pem", PRIVATE_KEY), ("public.pem", PUBLIC_KEY), ("other.pem", OTHER_PUBLIC_KEY)]
+    {
+        std::fs::write(work.path().join(name), text).unwrap();
+    }
+    let verify = |run: &str, more: &[&str]| json(work.path(), &[&["audit", "verify", run], more].concat());
+    let (code, missing) = verify(id, &["--public-key", "public.pem"]);
+    assert_eq!(code, 3, "{missing}");
+    let (code, signed) = json(work.path(), &["audit", "sign", id, "--key", "key.pem"]);
+    assert_eq!((code, &signed["head"]), (0, &run["head_hash"]), "{signed}");
+    let (code, verdict) = verify(id, &["--public-key", "public.pem"]);
+    assert_eq!((code, verdict["signed"].as_bool()), (0, Some(true)), "{verdict}");
+    let (code, verdict) = verify(id, &["--public-key", "other.pem"]);
+    assert_eq!((code, verdict["ok"].as_bool()), (1, Some(false)), "{verdict}");
+    let (_, other) = json(work.path(), &["replay", "--session", DEMO, "--strategy", "buy-and-hold"]);
+    let other = other["run_id"].as_str().unwrap();
+    let signature = format!("runs/{id}/head.sig");
+    let (code, verdict) = verify(other, &["--public-key", "public.pem", "--signature", &signature]);
+    assert_eq!((code, verdict["ok"].as_bool()), (1, Some(false)), "{verdict}");
+    let place = work.path().join(&signature);
+    let text =
+        std::fs::read_to_string(&place).unwrap().replace(run["head_hash"].as_str().unwrap(), &"0".repeat(64));
+    std::fs::write(&place, text).unwrap();
+    let (code, verdict) = verify(id, &["--public-key", "public.pem"]);
+    assert_eq!((code, verdict["ok"].as_bool()), (1, Some(false)), "{verdict}");
+    let (code, wrong) = json(work.path(), &["audit", "sign", id, "--key", "public.pem"]);
+    assert_eq!(code, 3, "{wrong}");
+}

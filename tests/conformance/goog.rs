@@ -1,7 +1,9 @@
 //! A real option chain: GOOG on 2015-12-24, 2,192 contracts.
 
+use onetape_engine::ids::OrderIx;
 use onetape_engine::num::Money;
 use onetape_journal::JournalReader;
+use onetape_session::audit::explain;
 use onetape_session::{Outcome, Rederivation};
 use onetape_strategies::Registry;
 use onetape_tape::import::lean::{LeanKind, LeanRequest, import_lean};
@@ -52,4 +54,24 @@ fn the_chain_imports_whole_and_a_short_strangle_on_it_re_derives() {
     }
     let result = rederivation.unwrap().result().clone();
     assert_eq!((result.mismatches, result.derived), (0, first.derived));
+
+    // Each order has its chain: both sides of the series and of the stock, limits, what was read, and the
+    // record behind each fill; and the orders' profits sum to the run's.
+    let mut profit = Money::ZERO;
+    assert!(first.orders >= 10, "{}", first.orders);
+    for order in 0..first.orders as u32 {
+        let told = explain(&reader, &Registry::builtin(), OrderIx(order)).unwrap();
+        assert!(told.trigger.last().unwrap().get("cause").is_none(), "order {order} goes back to an input");
+        assert_eq!(told.books.len(), 2, "order {order}");
+        assert!(told.books.iter().all(|book| book.bid.is_some() && book.ask.is_some()), "order {order}");
+        assert!(told.strategy.reads.books > 0 && !told.strategy.params.is_empty(), "order {order}");
+        let funds = told.risk.unwrap().checks.into_iter().last().unwrap();
+        assert!(funds.headroom.unwrap() > Money::ZERO && funds.is_within, "order {order}");
+        for fill in &told.fills {
+            assert_eq!(fill.justified_by.len(), 1, "order {order}");
+            assert_eq!(fill.fee_row.unwrap().total, "1".parse().unwrap(), "order {order}");
+        }
+        profit += told.total;
+    }
+    assert_eq!(profit, first.profit);
 }

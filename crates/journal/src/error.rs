@@ -79,6 +79,38 @@ pub enum JournalError {
         /// What does not fit.
         problem: String,
     },
+    /// What should be written is there already.
+    #[error("{path}: exists already; name another place or remove it")]
+    Exists {
+        /// File or folder.
+        path: String,
+    },
+    /// An export or import could not be written or read.
+    #[error("{path}: {what} failed: {problem}")]
+    Output {
+        /// File or folder.
+        path: String,
+        /// Which operation.
+        what: &'static str,
+        /// Cause.
+        problem: String,
+    },
+    /// Not a sealed journal file, or a damaged one.
+    #[error("{path}: not an intact sealed journal: {problem}")]
+    NotSealed {
+        /// File.
+        path: String,
+        /// What was found.
+        problem: String,
+    },
+    /// A key or signature file that cannot be used.
+    #[error("{path}: {problem}")]
+    Key {
+        /// File.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The writer thread is gone.
     #[error("the journal's writer thread ended without a result; this is a defect, please report it")]
     Thread,

@@ -3,7 +3,7 @@
 //! ```text
 //!  loop ── Block ──> JournalThread ──> JournalWriter ── frames ≤ 48 KiB a value ──> Store (sled)
 //!                                           └─ commit: flush, sync, then the anchor
-//!  audit <── verify · show · diff · blocks <── JournalReader
+//!  audit <── verify · show · diff · export · blocks <── JournalReader
 //! ```
 //!
 //! A journal's folder:
@@ -32,6 +32,7 @@ mod chunk;
 mod copy;
 mod diff;
 mod error;
+pub mod export;
 mod folder;
 mod guard;
 mod memory;
@@ -41,7 +42,9 @@ mod repair;
 mod salvage;
 mod scan;
 mod seal;
+mod sealed;
 mod show;
+mod sign;
 mod store;
 mod thread;
 mod writer;
@@ -55,7 +58,9 @@ pub use reader::{JournalReader, VerifyReport, verify, verify_with};
 pub use render::{Names, Rendered, kind_name, time_text};
 pub use repair::{RepairReport, repair, rewrite};
 pub use seal::{Seal, SealState, SealedFile, check_seal};
+pub use sealed::{SealedLabel, SealedReport, export_sealed, import_sealed};
 pub use show::{Filter, ParsePointError, Point, Show, time_of};
+pub use sign::{SignedHead, check_signature, sign_head};
 pub use store::{Pair, SledStore, Store, Tree};
 pub use thread::{Commits, Issued, JournalThread, OnRelease, ThreadSummary};
 pub use writer::{HashOnly, JOURNAL_VERSION, JournalSummary, JournalWriter, RunHeader};

@@ -323,6 +323,12 @@ impl Rendered {
         Value::Object(self.fields.clone())
     }
 
+    /// The fields without some, as the text of a JSON object.
+    pub(crate) fn fields_without(&self, left_out: &[&str]) -> String {
+        let rest = self.fields.iter().filter(|(key, _)| !left_out.contains(&key.as_str()));
+        Value::Object(rest.map(|(key, value)| (key.clone(), value.clone())).collect()).to_string()
+    }
+
     /// A field's value.
     pub fn get(&self, field: &str) -> Option<&Value> {
         self.fields.get(field)

@@ -95,6 +95,11 @@ impl HashOnly {
         Ok(())
     }
 
+    /// The last block's frame.
+    pub(crate) fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
     /// The totals so far.
     pub fn summary(&self) -> JournalSummary {
         JournalSummary { derived_hash: Hash(*self.derived.finalize().as_bytes()), ..self.summary }

@@ -3,9 +3,11 @@
 mod books;
 mod diff;
 mod explain;
+mod export;
 mod parity;
 mod repair;
 mod show;
+mod sign;
 mod state;
 mod verify;
 
@@ -29,6 +31,12 @@ pub(crate) enum AuditCommand {
     Explain(explain::ExplainArgs),
     /// Print positions, orders, cash and books as they were at a place of the log.
     State(state::StateArgs),
+    /// Write a run as tables (Parquet, CSV, JSON lines) or as one sealed file.
+    Export(export::ExportArgs),
+    /// Restore a run from a sealed file; it must come to the same head.
+    Import(export::ImportArgs),
+    /// Sign a run's head with an Ed25519 key.
+    Sign(sign::SignArgs),
     /// Print a run's log, filtered.
     Show(show::ShowArgs),
 }
@@ -41,6 +49,9 @@ pub(crate) fn run(command: &AuditCommand, session: &Session<'_>) -> Result<u8, F
         AuditCommand::Parity(args) => parity::run(args, session),
         AuditCommand::Explain(args) => explain::run(args, session),
         AuditCommand::State(args) => state::run(args, session),
+        AuditCommand::Export(args) => export::run(args, session),
+        AuditCommand::Import(args) => export::import(args, session),
+        AuditCommand::Sign(args) => sign::run(args, session),
         AuditCommand::Show(args) => show::run(args, session),
     }
 }
@@ -70,6 +81,11 @@ pub(crate) struct RunsArg {
 }
 
 impl RunsArg {
+    /// The folder itself.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.out
+    }
+
     /// A run folder by path, id, or unique prefix of an id.
     pub(crate) fn find(&self, run: &str) -> Result<PathBuf, Failure> {
         find_run(run, &self.out)
@@ -110,7 +126,9 @@ pub(crate) fn find_run(run: &str, out: &Path) -> Result<PathBuf, Failure> {
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Failure {
         let code = match error {
-            JournalError::Failed { .. } | JournalError::Thread => crate::failure::IO,
+            JournalError::Failed { .. } | JournalError::Output { .. } | JournalError::Thread => {
+                crate::failure::IO
+            }
             _ => INPUT,
         };
         Failure { code, message: error.to_string() }

@@ -1,15 +1,16 @@
 //! `onetape audit verify`.
 
 use super::RunArg;
+use super::export::signature_of;
 use crate::Session;
 use crate::failure::{CHECK, Failure};
 use crate::report::{self, count};
 use clap::Args;
 use onetape_engine::block::{Block, Entry};
-use onetape_journal::Names;
+use onetape_journal::{JournalReader, Names, VerifyReport, check_signature};
 use onetape_session::{Rederivation, Rederived, RunError};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  onetape audit verify 3f2a --rederive")]
@@ -22,10 +23,26 @@ pub(crate) struct VerifyArgs {
     /// Head hash that the journal must have.
     #[arg(long, value_name = "HEAD")]
     expect: Option<String>,
+    /// Ed25519 public key (PEM) under which the head must be signed.
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
+    /// Signature, when it is not head.sig in the run folder.
+    #[arg(long, value_name = "FILE", requires = "public_key")]
+    signature: Option<PathBuf>,
+}
+
+impl VerifyArgs {
+    /// Why the head is not signed as it should be; `None` when it is, or when nobody asked.
+    fn signature_problem(&self, run: &Path, report: &VerifyReport) -> Result<Option<String>, Failure> {
+        let Some(key) = &self.public_key else { return Ok(None) };
+        let reader = JournalReader::open(&run.join("journal"))?;
+        let signature = self.signature.clone().unwrap_or_else(|| signature_of(run));
+        Ok(check_signature(&reader.header().run_id, report, &signature, key)?)
+    }
 }
 
 pub(crate) fn run(args: &VerifyArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    verify(&args.run.find()?, args.rederive, args.expect.as_deref(), session)
+    verify(&args.run.find()?, args, session)
 }
 
 #[derive(Debug, Serialize)]
@@ -36,13 +53,14 @@ struct Verified {
     blocks: u64,
     head: String,
     derived_hash: String,
+    signed: bool,
     rederived: bool,
     derived_mismatches: u64,
     first_bad_seq: Option<u64>,
     message: String,
 }
 
-fn verify(run: &Path, rederive: bool, expect: Option<&str>, session: &Session<'_>) -> Result<u8, Failure> {
+fn verify(run: &Path, args: &VerifyArgs, session: &Session<'_>) -> Result<u8, Failure> {
     let journal = run.join("journal");
     let mut again = Again {
         session,
@@ -52,10 +70,11 @@ fn verify(run: &Path, rederive: bool, expect: Option<&str>, session: &Session<'_
         failure: None,
     };
     let report = onetape_journal::verify_with(&journal, |block| {
-        if rederive {
+        if args.rederive {
             again.visit(block);
         }
     })?;
+    let unsigned = if report.ok { args.signature_problem(run, &report)? } else { None };
     let mut result = Verified {
         ok: report.ok,
         run: run.display().to_string(),
@@ -63,16 +82,26 @@ fn verify(run: &Path, rederive: bool, expect: Option<&str>, session: &Session<'_
         blocks: report.blocks,
         head: report.head,
         derived_hash: report.derived_hash,
+        signed: false,
         rederived: false,
         derived_mismatches: 0,
         first_bad_seq: report.first_bad_seq,
         message: report.message,
     };
-    if let Some(expected) = expect.filter(|expected| result.ok && !result.head.starts_with(*expected)) {
+    if let Some(problem) = unsigned {
+        result.ok = false;
+        result.message = problem;
+    } else if report.ok && args.public_key.is_some() {
+        result.signed = true;
+        result.message += "; signed";
+    }
+    if let Some(expected) =
+        args.expect.as_deref().filter(|expected| result.ok && !result.head.starts_with(*expected))
+    {
         result.ok = false;
         result.message = format!("the head is {}, expected was {expected}", result.head);
     }
-    if rederive && report.ok {
+    if args.rederive && report.ok {
         let (rederived, names) = again.result()?;
         result.rederived = true;
         result.derived_mismatches = rederived.mismatches;
