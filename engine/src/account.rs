@@ -6,11 +6,11 @@
 
 use crate::ids::InstrumentIx;
 use crate::num::{Money, Price, Qty};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Quantity bought or sold at one price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lot {
     /// Signed quantity.
     pub quantity: Qty,
@@ -29,7 +29,7 @@ pub(crate) struct Booked {
 }
 
 /// A position in one instrument.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Position {
     /// Signed quantity.
     pub quantity: Qty,
@@ -60,7 +60,7 @@ impl Position {
 }
 
 /// An account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Name.
     pub name: String,

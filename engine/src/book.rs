@@ -10,10 +10,10 @@
 use crate::ids::Seq;
 use crate::num::{Nanos, Price, Qty};
 use crate::record::TradingState;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One side of the top of book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BookSide {
     /// Price; zero with zero size is an explicit empty side.
     pub price: Price,
@@ -49,7 +49,7 @@ impl BookSide {
 }
 
 /// Top of book and last trade of an instrument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Top {
     /// Best bid.
     pub bid: BookSide,

@@ -9,10 +9,11 @@ use crate::ids::{AccountIx, InstrumentIx, OrderIx, StrategyIx};
 use crate::num::{Money, Price, Qty};
 use crate::order::{Order, OrderState};
 use crate::state::Core;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Open orders of one account in one instrument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct OnOrder {
     orders: u32,
     /// Quantity on order with a limit, and what it costs at the limits.
@@ -61,7 +62,7 @@ fn cost_of(price: Price, quantity: i128, multiplier: i64) -> Money {
 }
 
 /// All open orders by account and instrument, and the open members of each group.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Exposure {
     by_instrument: BTreeMap<(AccountIx, InstrumentIx), OnOrder>,
     groups: BTreeMap<(StrategyIx, u32), Vec<OrderIx>>,

@@ -12,7 +12,7 @@ const CENT: i128 = 10_000_000;
 const MINIMUM: Money = Money(100 * CENT);
 
 /// Sum of what a leg has filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct FilledSoFar {
     /// Absolute quantity.
     pub quantity: Qty,

@@ -132,6 +132,6 @@ pub mod strategy;
 mod venue;
 pub mod view;
 
-pub use kernel::{Kernel, KernelError};
+pub use kernel::{Kernel, KernelError, SnapshotError};
 pub use num::{Money, Nanos, Price, Qty};
 pub use strategy::{Ctx, Flow, Strategy};

@@ -22,7 +22,7 @@ use crate::state::{Core, Notice};
 const THRESHOLD: Price = Price(10_000_000);
 
 /// The underlying price a series settles on; `None` when the tape never stated one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Settled {
     price: Option<Price>,
     estimated: bool,

@@ -7,12 +7,12 @@ use crate::event::{Execution, StateReason};
 use crate::ids::{InstrumentIx, OrderIx, Seq, StrategyIx};
 use crate::num::Nanos;
 use crate::order::OrderState;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// What a venue tells about an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Report {
     /// The order is working.
     Ack(OrderIx),
@@ -23,7 +23,7 @@ pub(crate) enum Report {
 }
 
 /// A due entry. Variant order is the order of phases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Due {
     /// A venue's report reaches us.
     Report(Report),
@@ -60,7 +60,7 @@ impl Due {
     }
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Scheduled {
     pub(crate) due: Nanos,
     phase: u8,
@@ -98,6 +98,23 @@ pub(crate) struct Schedule {
     heap: BinaryHeap<Reverse<Scheduled>>,
     entries: u64,
     next: Option<Nanos>,
+}
+
+/// In the order of the schedule: the heap's own order depends on its history.
+impl Serialize for Schedule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.sorted(), self.entries).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Schedule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Schedule, D::Error> {
+        let (sorted, entries) = <(Vec<Scheduled>, u64)>::deserialize(deserializer)?;
+        let heap = sorted.into_iter().map(Reverse).collect();
+        let mut schedule = Schedule { heap, entries, next: None };
+        schedule.refresh();
+        Ok(schedule)
+    }
 }
 
 impl Schedule {

@@ -18,6 +18,7 @@ use crate::record::SessionPhase;
 use crate::schedule::Schedule;
 use crate::venue::Venue;
 use crate::view::Watching;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What waits to be told to strategies, first in first out.
@@ -28,20 +29,27 @@ pub(crate) enum Notice {
     Expiry(InstrumentIx, Seq),
 }
 
-/// Everything but the strategies.
-#[derive(Debug)]
+/// Everything but the strategies. What a snapshot skips is empty between blocks, or rebuilt.
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Core {
+    #[serde(skip)]
     pub(crate) config: RunConfig,
     pub(crate) now: Nanos,
     pub(crate) seq: Seq,
     /// Inputs of the block under construction.
+    #[serde(skip)]
     pub(crate) block_inputs: u32,
     /// Derived lane of the block under construction.
+    #[serde(skip)]
     pub(crate) derived: Vec<Derived>,
     pub(crate) instruments: Vec<InstrumentDef>,
+    #[serde(skip)]
     pub(crate) symbols: FixedMap<String, InstrumentIx>,
     pub(crate) tops: Vec<Top>,
+    /// Not in snapshots: a run with market depth takes none.
+    #[serde(skip)]
     pub(crate) depths: Depths,
+    #[serde(skip)]
     pub(crate) chains: Chains,
     pub(crate) session: Option<SessionPhase>,
     /// `None` until a session phase arrives: tapes without phases trade around the clock.
@@ -53,6 +61,7 @@ pub(crate) struct Core {
     pub(crate) accounts: Vec<Account>,
     pub(crate) venue: Venue,
     pub(crate) schedule: Schedule,
+    #[serde(skip)]
     pub(crate) notices: VecDeque<Notice>,
     pub(crate) mark_is_scheduled: bool,
     /// Series whose life cycle is on the schedule.
@@ -74,12 +83,14 @@ pub(crate) struct Core {
     /// Blocks the journal was last said to be behind.
     pub(crate) journal_lag: u32,
     /// Derived events of the block before the present input began to lead to any.
+    #[serde(skip)]
     pub(crate) input_floor: usize,
     /// No report is due before this: the receipt time of the input that reveals an arrival.
     pub(crate) schedule_floor: Nanos,
     /// The fill profile is not the one the run began with.
     pub(crate) is_profile_switched: bool,
     /// An auditor's watch; never part of what is derived.
+    #[serde(skip)]
     pub(crate) watching: Option<Box<Watching>>,
 }
 
@@ -160,6 +171,16 @@ impl Core {
         self.venue.add_instrument();
         self.chains.add(ix, &def);
         self.instruments.push(def);
+    }
+
+    /// Rebuilds what a snapshot leaves out.
+    pub(crate) fn rebuild(&mut self) {
+        for (n, def) in self.instruments.iter().enumerate() {
+            let ix = InstrumentIx::from(n);
+            self.symbols.insert(def.symbol.clone(), ix);
+            self.chains.add(ix, def);
+        }
+        self.venue.rebuild();
     }
 
     pub(crate) fn def(&self, ix: InstrumentIx) -> &InstrumentDef {

@@ -12,10 +12,10 @@ use crate::num::{Nanos, Price, Qty};
 use crate::order::{StopSource, Trigger};
 use crate::state::Core;
 use crate::venue::VenueOrder;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A stop at the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HeldStop {
     pub(crate) held: VenueOrder,
     pub(crate) trigger: Trigger,

@@ -27,11 +27,11 @@ use crate::record::{Trade, TradeClass, TradingState};
 use crate::schedule::{Due, Report};
 use crate::state::Core;
 use crate::stops::HeldStop;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// An order as the venue knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VenueOrder {
     pub(crate) order: OrderIx,
     pub(crate) instrument: InstrumentIx,
@@ -58,13 +58,13 @@ impl VenueOrder {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Action {
     New(OrderIx),
     Cancel(OrderIx),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InFlight {
     pub(crate) at: Nanos,
     pub(crate) cause: Seq,
@@ -92,7 +92,7 @@ impl Watch {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Venue {
     /// In order of arrival: the latency is constant.
     pub(crate) in_flight: VecDeque<InFlight>,
@@ -101,6 +101,7 @@ pub(crate) struct Venue {
     /// Stops not triggered yet, by instrument, in order of arrival.
     pub(crate) stops: Vec<Vec<HeldStop>>,
     /// What of an instrument's orders a quote must look at first.
+    #[serde(skip)]
     watches: Vec<Watch>,
     /// When the last report is due.
     last_report: Nanos,
@@ -113,6 +114,12 @@ impl Venue {
         self.resting.push(Vec::new());
         self.stops.push(Vec::new());
         self.watches.push(Watch::NOTHING);
+    }
+
+    /// Rebuilds the watches.
+    pub(crate) fn rebuild(&mut self) {
+        self.watches = vec![Watch::NOTHING; self.resting.len()];
+        (0..self.resting.len()).for_each(|ix| self.refresh_watch(ix));
     }
 
     pub(crate) fn rest(&mut self, held: VenueOrder) {

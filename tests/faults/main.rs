@@ -8,6 +8,7 @@
 #[path = "../../crates/journal/tests/faults/disk.rs"]
 mod disk;
 mod files;
+mod kill;
 mod medium;
 mod recording;
 #[path = "../../crates/journal/tests/faults/run.rs"]
@@ -58,7 +59,21 @@ impl Ledger {
     }
 }
 
+/// `--kill N`: real kills of real processes, and nothing else.
+fn kill_trials(kills: u64, seed: u64) -> ExitCode {
+    let killed = kill::trials(kills, seed);
+    println!("kill -9 of paper runs at durability order: {killed}");
+    if killed.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
 fn main() -> ExitCode {
+    if kill::is_child() {
+        return kill::child();
+    }
+    match (option("--kill", 0), option("--seed", 1)) {
+        (Ok(kills), Ok(seed)) if kills > 0 => return kill_trials(kills, seed),
+        _ => {}
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.first().is_some_and(|flag| flag == WRITER_FLAG) {
         return recording::writer(&args[1..]);

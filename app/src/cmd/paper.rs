@@ -9,8 +9,8 @@ use crate::failure::{Failure, IO};
 use crate::report::{self, ProgressLine, count};
 use clap::{Args, ValueEnum};
 use onetape_session::live::{
-    Durability, PaperPlan, PaperRequest, PaperSummary, ResumeRequest, SessionSource, Source, Speed, Stop,
-    paper, resume,
+    DbnSource, Durability, PaperPlan, PaperRequest, PaperSummary, ResumeRequest, SessionSource, Source,
+    Speed, Stop, paper, resume,
 };
 use onetape_tape::session::SessionReader;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  onetape paper --speed 600\n  onetape paper --source session:sessions/goog --speed max --strategy short-strangle --cash 200000\n  onetape paper --source session:sessions/goog --durability order --for 3600 --record\n  onetape paper --resume 3f2a"
+    after_help = "Examples:\n  onetape paper --speed 600\n  onetape paper --source session:sessions/goog --speed max --strategy short-strangle --cash 200000\n  onetape paper --source session:sessions/goog --durability order --for 3600 --record\n  cat es.dbn.zst | onetape paper --source stdin --strategy ema-cross\n  onetape paper --resume 3f2a"
 )]
 pub(crate) struct PaperArgs {
-    /// Where records come from: `session:PATH` [default: the demo session].
+    /// Where records come from: `session:PATH`, or `stdin` for DBN (plain or zstd) [default: the demo session].
     #[arg(long, value_name = "SOURCE", env = "ONETAPE_SOURCE")]
     source: Option<String>,
     /// `max`, or how many times as fast as it was recorded [default: 1].
@@ -84,9 +84,10 @@ pub(crate) fn run(args: &PaperArgs, session: &Session<'_>) -> Result<u8, Failure
             let config = settings.to_config("", strategy_config);
             let out = args.run.out();
             let plan = new_plan(args, name)?;
-            let request =
-                PaperRequest { source, settings: &settings, config, strategy, out: &out, plan, stop };
-            (paper(request, &mut started, &mut progress)?, Some(settings))
+            let (settings, out) = (&settings, &out);
+            let registry = session.registry;
+            let request = PaperRequest { source, settings, config, strategy, out, registry, plan, stop };
+            (paper(request, &mut started, &mut progress)?, Some(settings.clone()))
         }
     };
     line.done();
@@ -112,9 +113,13 @@ fn open(name: &str) -> Result<Opened, Failure> {
         let source = Box::new(SessionSource::new(demo::open()?));
         return Ok(Opened { source, name: name.to_string(), path: PathBuf::new() });
     }
+    if name == "stdin" {
+        let source = Box::new(DbnSource::open(Box::new(std::io::stdin()), name)?);
+        return Ok(Opened { source, name: name.to_string(), path: PathBuf::new() });
+    }
     let Some(path) = name.strip_prefix("session:") else {
         return Err(Failure::usage(format!(
-            "--source: '{name}' is not session:PATH, for example session:sessions/goog"
+            "--source: '{name}' is neither session:PATH (for example session:sessions/goog) nor stdin (DBN)"
         )));
     };
     let reader = SessionReader::open(Path::new(path))?;
@@ -187,8 +192,19 @@ fn print(summary: &PaperSummary) {
         count(added.late),
         added.lag_peak
     ));
+    line(&format!(
+        "         derived again beside the run up to seq {}, {} snapshots",
+        count(summary.followed.verified_to),
+        summary.followed.snapshots
+    ));
+    if let Some(seq) = summary.followed.diverged_at {
+        line(&format!("         DERIVED SOMETHING ELSE at seq {seq}: onetape audit verify --rederive"));
+    }
     if let Some(before) = summary.resumed_after {
-        line(&format!("         resumed after {} records", count(before)));
+        let from = summary.snapshot.map_or("the whole journal".to_string(), |seq| {
+            format!("the snapshot at seq {} and the journal after it", count(seq))
+        });
+        line(&format!("         resumed after {} records, from {from}", count(before)));
     }
     if summary.lost_releases > 0 {
         line(&format!(

@@ -148,3 +148,53 @@ fn wrong_live_commands_get_one_clear_message() {
         assert!(message.contains(says), "{args:?} says: {message}");
     }
 }
+
+#[test]
+fn a_dbn_stream_on_standard_input_is_a_source() {
+    let work = TempDir::new().unwrap();
+    let mut demo = onetape_tape::session::SessionReader::open(Path::new(DEMO)).unwrap();
+    onetape_tape::import::dbn::write_dbn(&mut demo, &work.path().join("dbn")).unwrap();
+    let file = work.path().join("dbn/mbp-1.dbn.zst");
+    let paper = |input: Stdio, extra: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onetape"));
+        command.current_dir(work.path()).env_remove("ONETAPE_OUT").stdin(input);
+        let output = command.args(["paper", "--json", "--quiet"]).args(extra).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        let json = serde_json::from_slice::<Value>(&output.stdout).unwrap_or(Value::String(error));
+        (output.status.code().unwrap(), json)
+    };
+    let stream = [&["--source", "stdin", "--record"][..], &DENSE].concat();
+    let (code, run) = paper(fs::File::open(&file).unwrap().into(), &stream);
+    assert_eq!((code, run["ended_by"].as_str()), (0, Some("source")), "{run}");
+    assert!(run["orders"].as_u64().unwrap() > 20 && run["inputs"].as_u64().unwrap() > 100_000, "{run}");
+    assert_parity(work.path(), field(&run, "run_id"));
+    let (code, broken) = paper(Stdio::null(), &["--source", "stdin"]);
+    assert!(code == 3 && broken.as_str().unwrap().contains("DBN"), "{code} {broken}");
+}
+
+#[test]
+fn a_live_run_is_read_through_its_owner_and_a_tail_ends_with_it() {
+    let work = TempDir::new().unwrap();
+    let args = ["paper", "--speed", "2000"];
+    let mut run = spawn(work.path(), &[&args[..], &DENSE].concat());
+    let runs = work.path().join("runs");
+    let folder = || fs::read_dir(&runs).into_iter().flatten().flatten().map(|entry| entry.path()).next();
+    until("an order", || folder().is_some_and(|run| !released(&run).is_empty()));
+    let shown = folder().unwrap().display().to_string();
+    let (code, live) = json(work.path(), &["audit", "verify", &shown]);
+    assert_eq!((code, live["ok"].as_bool()), (0, Some(true)), "{live}");
+    assert!(field(&live, "message").contains("not closed"), "{live}");
+    let out = fs::File::create(work.path().join("tail.jsonl")).unwrap();
+    let mut tail = Command::new(env!("CARGO_BIN_EXE_onetape"));
+    tail.current_dir(work.path()).args(["audit", "tail", &shown, "--kind", "fill", "--json", "--last", "1"]);
+    let mut tail = tail.stdout(out).stderr(Stdio::null()).spawn().unwrap();
+    let tailed = || fs::read_to_string(work.path().join("tail.jsonl")).unwrap().lines().count();
+    until("fills on the tail", || tailed() >= 3);
+    Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap();
+    assert!(run.wait().unwrap().success(), "a signal ends the run gracefully");
+    assert!(tail.wait().unwrap().success(), "the tail ends with the run");
+    assert_parity(work.path(), &shown);
+    let past =
+        onetape(work.path()).args(["audit", "tail", &shown, "--last", "2", "--json"]).output().unwrap();
+    assert_eq!(String::from_utf8(past.stdout).unwrap().lines().count(), 2, "without an owner from the file");
+}

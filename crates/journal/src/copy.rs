@@ -14,11 +14,16 @@ pub(crate) struct DatabaseCopy {
 }
 
 impl DatabaseCopy {
-    /// Copies the database folder `db`; an intact seal on the copied files is the caller's to check.
-    pub(crate) fn of(db: &Path) -> Result<DatabaseCopy, JournalError> {
+    /// A place for a copy.
+    pub(crate) fn empty() -> DatabaseCopy {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("onetape-journal-{}-{number}", std::process::id());
-        let copy = DatabaseCopy { path: std::env::temp_dir().join(name) };
+        DatabaseCopy { path: std::env::temp_dir().join(name) }
+    }
+
+    /// Copies the database folder `db`; an intact seal on the copied files is the caller's to check.
+    pub(crate) fn of(db: &Path) -> Result<DatabaseCopy, JournalError> {
+        let copy = DatabaseCopy::empty();
         copy_folder(db, &copy.path).map_err(|error| JournalError::Failed {
             path: db.display().to_string(),
             what: "copying the journal to a temporary folder",

@@ -23,7 +23,7 @@
 //!   a copy, and [`repair`] keeps what it found.
 //!
 //! # Limits
-//! One process writes a journal; while it does, others find it in use.
+//! One process writes a journal; while it does, others read what its owner serves on the run's socket.
 #![deny(missing_docs)]
 
 mod anchor;
@@ -35,6 +35,7 @@ mod error;
 pub mod export;
 mod folder;
 mod guard;
+mod live;
 mod memory;
 mod reader;
 mod render;
@@ -45,7 +46,10 @@ mod seal;
 mod sealed;
 mod show;
 mod sign;
+mod snapshots;
+
 mod store;
+mod tail;
 mod thread;
 mod writer;
 
@@ -53,6 +57,7 @@ pub use anchor::Anchor;
 pub use blocks::Blocks;
 pub use diff::{ConfigChange, Diff, Divergence, diff};
 pub use error::JournalError;
+pub use live::LiveLog;
 pub use memory::{Fate, Fault, MemoryStore};
 pub use reader::{JournalReader, VerifyReport, verify, verify_with};
 pub use render::{Names, Rendered, kind_name, time_text};
@@ -61,6 +66,8 @@ pub use seal::{Seal, SealState, SealedFile, check_seal};
 pub use sealed::{SealedLabel, SealedReport, export_sealed, import_sealed};
 pub use show::{Filter, ParsePointError, Point, Show, time_of};
 pub use sign::{SignedHead, check_signature, sign_head};
+pub use snapshots::Snapshot;
 pub use store::{Pair, SledStore, Store, Tree};
+pub use tail::{TAIL_SOCKET, TailClient, TailServer, Tailed};
 pub use thread::{Commits, Issued, JournalThread, OnRelease, ThreadSummary};
-pub use writer::{HashOnly, JOURNAL_VERSION, JournalSummary, JournalWriter, RunHeader};
+pub use writer::{HashOnly, JOURNAL_VERSION, JournalSummary, JournalWriter, Recovery, RunHeader};

@@ -191,7 +191,8 @@ impl Store for MemoryStore {
         let (mut disk, _) = self.operate("removing", false)?;
         let place = (tree, key.to_vec());
         disk.visible.remove(&place);
-        disk.pending.push((place, None));
+        disk.pending.retain(|(pending, _)| *pending != place);
+        disk.removed.push(place);
         Ok(())
     }
 
@@ -225,6 +226,10 @@ impl Store for MemoryStore {
         let range = disk.visible.range((tree, from.to_vec())..).take_while(|((t, _), _)| *t == tree);
         let pairs: Vec<Pair> = range.map(|((_, key), value)| (key.clone(), value.clone())).collect();
         Box::new(pairs.into_iter().map(Ok))
+    }
+
+    fn share(&self) -> Box<dyn Store> {
+        Box::new(self.clone())
     }
 
     fn bytes(&self) -> u64 {

@@ -10,6 +10,7 @@ use crate::copy::{DatabaseCopy, is_in_use};
 use crate::error::JournalError;
 use crate::seal::{Seal, SealState, check_seal};
 use crate::store::{SledStore, Store, Tree};
+use crate::tail::{TailClient, Tailed};
 use crate::writer::{ANCHOR_FILE, DB_FOLDER, HEADER_KEY, JOURNAL_VERSION, RunHeader};
 use onetape_engine::block::Block;
 use onetape_tape::codec::Hash;
@@ -105,7 +106,7 @@ impl JournalReader {
         let in_use = is_in_use(&db);
         // Nothing writes to a sealed journal, so whoever holds it reads, and a copy serves both.
         if in_use && !is_intact {
-            return Err(JournalError::InUse { path });
+            return JournalReader::open_live(dir)?.ok_or(JournalError::InUse { path });
         }
         let anchor = Anchor::read(&dir.join(ANCHOR_FILE))?;
         let copy = if is_intact && !in_use { None } else { Some(DatabaseCopy::of(&db)?) };
@@ -118,6 +119,26 @@ impl JournalReader {
         })?;
         let reader = JournalReader::over(Box::new(store), anchor, path)?;
         Ok(JournalReader { seal, _copy: copy, ..reader })
+    }
+
+    /// A copy of the blocks that the owner of a journal in use has sealed so far; `None` when it serves none.
+    fn open_live(dir: &Path) -> Result<Option<JournalReader>, JournalError> {
+        // The anchor first: what it names is among the blocks that the owner serves then.
+        let anchor = Anchor::read(&dir.join(ANCHOR_FILE))?;
+        let Some(run) = dir.parent() else { return Ok(None) };
+        let Some(mut owner) = TailClient::connect(run, false)? else { return Ok(None) };
+        let copy = DatabaseCopy::empty();
+        let mut store = SledStore::open(copy.path())?;
+        let header = serde_json::to_vec(owner.header()).expect("a run header is three plain fields");
+        store.put(Tree::Meta, HEADER_KEY, &header)?;
+        let mut frame = Vec::new();
+        while let Tailed::Frame(header) = owner.read(&mut frame)? {
+            crate::chunk::split(&frame, header.first_seq, |part, value| {
+                store.put(Tree::Blocks, &crate::writer::block_key(header.first_seq, part), value)
+            })?;
+        }
+        let reader = JournalReader::over(Box::new(store), anchor, dir.display().to_string())?;
+        Ok(Some(JournalReader { _copy: Some(copy), ..reader }))
     }
 
     /// Reads a journal over any store.
@@ -138,6 +159,11 @@ impl JournalReader {
             return Err(JournalError::Version { path, found: header.version, known: JOURNAL_VERSION });
         }
         Ok(JournalReader { store, _copy: None, header, anchor, seal: SealState::Missing, path })
+    }
+
+    /// The values.
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.store.as_ref()
     }
 
     /// Gives the store back.

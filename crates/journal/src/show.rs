@@ -55,7 +55,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn admits(&self, names: &Names, seq: Seq, entry: &Entry<'_>) -> bool {
+    /// Whether an entry is to be shown; `names` have learnt from it.
+    pub fn admits(&self, names: &Names, seq: Seq, entry: &Entry<'_>) -> bool {
         let ts = time_of(entry);
         let is_at_or_after = |point| match point {
             Point::Seq(from) => seq >= from,

@@ -9,6 +9,7 @@ use crate::error::JournalError;
 use crate::guard::guarded;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Most bytes of one value.
@@ -69,6 +70,8 @@ pub trait Store: Send + Sync {
         tree: Tree,
         from: &[u8],
     ) -> Box<dyn Iterator<Item = Result<Pair, JournalError>> + Send + 'a>;
+    /// Another handle on the same values, for reading beside the writer.
+    fn share(&self) -> Box<dyn Store>;
     /// Bytes on the medium.
     fn bytes(&self) -> u64;
 }
@@ -79,10 +82,10 @@ pub trait Store: Send + Sync {
 #[derive(Debug)]
 pub struct SledStore {
     /// `None` only while dropping.
-    open: Option<OpenDatabase>,
+    open: Option<Arc<OpenDatabase>>,
     path: PathBuf,
     /// Second descriptor of the database file, for `sync_data`.
-    file: File,
+    file: Arc<File>,
 }
 
 #[derive(Debug)]
@@ -122,7 +125,7 @@ impl SledStore {
             what: "opening the database file",
             problem: e.to_string(),
         })?;
-        Ok(SledStore { open: Some(open), path: path.to_path_buf(), file })
+        Ok(SledStore { open: Some(Arc::new(open)), path: path.to_path_buf(), file: Arc::new(file) })
     }
 
     fn database(&self) -> &OpenDatabase {
@@ -148,7 +151,8 @@ impl SledStore {
 
 impl Drop for SledStore {
     fn drop(&mut self) {
-        let open = self.open.take();
+        // Only the last handle closes the database.
+        let Some(open) = self.open.take().and_then(Arc::into_inner) else { return };
         // Closing a damaged database may panic; there is nothing left to save then.
         guarded(move || drop(open)).ok();
         // sled's own threads may hold the files a moment longer than the last handle. Closed
@@ -206,6 +210,11 @@ impl Store for SledStore {
             is_done = pair.is_err();
             Some(pair.map(|(key, value)| (key.to_vec(), value.to_vec())))
         }))
+    }
+
+    fn share(&self) -> Box<dyn Store> {
+        let (open, file) = (self.open.clone(), Arc::clone(&self.file));
+        Box::new(SledStore { open, path: self.path.clone(), file })
     }
 
     fn bytes(&self) -> u64 {

@@ -4,6 +4,7 @@
 //! durability level says, and lets orders leave when they may.
 
 use crate::error::JournalError;
+use crate::snapshots::Snapshot;
 use crate::writer::{JournalSummary, JournalWriter};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use onetape_engine::block::Block;
@@ -16,6 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// Snapshots that wait for the writer at most.
+const SNAPSHOTS: usize = 1;
 /// Blocks in flight at most.
 const IN_FLIGHT: usize = 64;
 
@@ -71,7 +74,7 @@ impl Issued {
                 OrderState::PendingCancel => true,
                 _ => return None,
             };
-            let seq = block.first_seq + u64::from(derived.after) + n as u64;
+            let seq = block.derived_seq(n, derived.after);
             Some(Issued { seq, ts: derived.ts, order, is_cancel })
         })
     }
@@ -85,6 +88,7 @@ pub type OnRelease = Box<dyn FnMut(&[Issued]) -> Result<(), JournalError> + Send
 pub struct JournalThread {
     filled: Option<Sender<Block>>,
     emptied: Receiver<Block>,
+    snapshots: Sender<Snapshot>,
     handed: u64,
     written: Arc<AtomicU64>,
     thread: Option<JoinHandle<Result<ThreadSummary, JournalError>>>,
@@ -110,8 +114,9 @@ impl JournalThread {
     ) -> Result<JournalThread, JournalError> {
         let (filled, blocks) = bounded::<Block>(IN_FLIGHT);
         let (back, emptied) = bounded::<Block>(IN_FLIGHT);
+        let (snapshots, taken) = bounded::<Snapshot>(SNAPSHOTS);
         let written = Arc::new(AtomicU64::new(0));
-        let work = Work { writer, commits, on_release, written: Arc::clone(&written) };
+        let work = Work { writer, commits, on_release, snapshots: taken, written: Arc::clone(&written) };
         let thread = std::thread::Builder::new()
             .name("journal".to_string())
             .spawn(move || work.run(&blocks, &back))
@@ -120,7 +125,14 @@ impl JournalThread {
                 what: "starting the writer thread",
                 problem: e.to_string(),
             })?;
-        Ok(JournalThread { filled: Some(filled), emptied, handed: 0, written, thread: Some(thread) })
+        Ok(JournalThread {
+            filled: Some(filled),
+            emptied,
+            snapshots,
+            handed: 0,
+            written,
+            thread: Some(thread),
+        })
     }
 
     /// Hands a block over and returns an empty one; waits while the writer is behind.
@@ -134,6 +146,11 @@ impl JournalThread {
         }
         self.handed += 1;
         Ok(self.emptied.try_recv().unwrap_or_default())
+    }
+
+    /// Where snapshots are taken in; a full channel means that the writer is busy.
+    pub fn snapshots(&self) -> Sender<Snapshot> {
+        self.snapshots.clone()
     }
 
     /// Blocks handed over and not written yet.
@@ -170,6 +187,7 @@ struct Work {
     writer: JournalWriter,
     commits: Commits,
     on_release: OnRelease,
+    snapshots: Receiver<Snapshot>,
     written: Arc<AtomicU64>,
 }
 
@@ -189,6 +207,9 @@ impl Work {
                     block.cold.clear();
                     block.derived.clear();
                     back.try_send(block).ok();
+                    if let Ok(snapshot) = self.snapshots.try_recv() {
+                        self.writer.put_snapshot(&snapshot)?;
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,

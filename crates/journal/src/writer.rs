@@ -3,14 +3,18 @@
 use crate::anchor::{Anchor, AnchorFile};
 use crate::copy::is_in_use;
 use crate::error::JournalError;
+use crate::live::LiveLog;
 use crate::reader::JournalReader;
 use crate::seal::SealState;
+use crate::snapshots::Snapshot;
 use crate::store::{Pair, SledStore, Store, Tree};
 use onetape_engine::block::Block;
 use onetape_tape::codec::{Encoder, Hash};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Version of the journal's layout.
 pub const JOURNAL_VERSION: u32 = 1;
@@ -35,6 +39,28 @@ pub struct RunHeader {
     pub run_id: String,
     /// Version of the program.
     pub program: String,
+}
+
+/// Takes in what a journal holds when it is opened to go on.
+pub trait Recovery {
+    /// What may go wrong.
+    type Error: From<JournalError>;
+
+    /// Called first, with the first block and the stored snapshots, newest first.
+    ///
+    /// # Errors
+    /// When the run is not this program's to go on with.
+    fn begin(
+        &mut self,
+        first: &Block,
+        snapshots: &mut dyn Iterator<Item = Snapshot>,
+    ) -> Result<(), Self::Error>;
+
+    /// Called with every intact block in order and the hash of the block before it.
+    ///
+    /// # Errors
+    /// When the block is not what its inputs derive.
+    fn block(&mut self, block: &Block, previous: Hash) -> Result<(), Self::Error>;
 }
 
 /// Totals of a finished journal.
@@ -116,6 +142,8 @@ pub struct JournalWriter {
     failure: Option<JournalError>,
     /// Where to put the seal; `None` over a bare store.
     dir: Option<PathBuf>,
+    /// `next_seq`, for those who read beside the writer.
+    sealed: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for JournalWriter {
@@ -148,15 +176,12 @@ impl JournalWriter {
         Ok(JournalWriter { dir: Some(dir.to_path_buf()), ..writer })
     }
 
-    /// Opens a journal whose process died, to go on where it ended. Each intact block goes to `on_block`,
+    /// Opens a journal whose process died, to go on where it ended. Each intact block goes to `recovery`,
     /// in order; what follows them was never promised to anyone and is removed.
     ///
     /// # Errors
-    /// The journal is closed, in use, unreadable, never committed, or shorter than its anchor, or `on_block` fails.
-    pub fn resume<E: From<JournalError>>(
-        dir: &Path,
-        on_block: &mut dyn FnMut(&Block) -> Result<(), E>,
-    ) -> Result<JournalWriter, E> {
+    /// The journal is closed, in use, unreadable, never committed, or shorter than its anchor, or `recovery` fails.
+    pub fn resume<R: Recovery>(dir: &Path, recovery: &mut R) -> Result<JournalWriter, R::Error> {
         let path = dir.display().to_string();
         if !dir.join(DB_FOLDER).join("db").is_file() {
             return Err(JournalError::Missing { path }.into());
@@ -170,7 +195,7 @@ impl JournalWriter {
         let anchor = Anchor::read(&anchor_path)?.ok_or(JournalError::Uncommitted { path: path.clone() })?;
         let store = SledStore::open(&dir.join(DB_FOLDER))?;
         let reader = JournalReader::over(Box::new(store), Some(anchor), path)?;
-        let hashes = walk(&reader, anchor, on_block)?;
+        let hashes = walk(&reader, anchor, recovery)?;
         let next_seq = hashes.summary.inputs + hashes.summary.derived;
         let mut store = reader.into_store();
         for tree in [Tree::Blocks, Tree::Snapshots] {
@@ -188,6 +213,7 @@ impl JournalWriter {
             next_seq,
             failure: None,
             dir: Some(dir.to_path_buf()),
+            sealed: Arc::new(AtomicU64::new(next_seq)),
         };
         writer.commit()?;
         Ok(writer)
@@ -214,7 +240,16 @@ impl JournalWriter {
         let bytes = serde_json::to_vec(&header).expect("a run header is three plain fields");
         store.put(Tree::Meta, HEADER_KEY, &bytes)?;
         let hashes = HashOnly::new(run_id);
-        Ok(JournalWriter { store, anchor, hashes, commits: 0, next_seq: 0, failure: None, dir: None })
+        Ok(JournalWriter {
+            store,
+            anchor,
+            hashes,
+            commits: 0,
+            next_seq: 0,
+            failure: None,
+            dir: None,
+            sealed: Arc::default(),
+        })
     }
 
     /// Appends a block; durable after the next [`JournalWriter::commit`].
@@ -243,7 +278,31 @@ impl JournalWriter {
             store.put(Tree::Blocks, &block_key(seq, part), value)
         })?;
         self.next_seq += block.len() as u64;
+        self.sealed.store(self.next_seq, Ordering::Release);
         Ok(())
+    }
+
+    /// Stores a snapshot; durable after the next [`JournalWriter::commit`].
+    ///
+    /// # Errors
+    /// A failed write: latched.
+    pub fn put_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), JournalError> {
+        self.latched(|writer| crate::snapshots::put(writer.store.as_mut(), snapshot))
+    }
+
+    /// The sealed blocks, to read beside this writer. Every handle must be gone before
+    /// [`JournalWriter::finish`], which closes the database.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn live_log(&self) -> Result<LiveLog, JournalError> {
+        let header = self.store.get(Tree::Meta, HEADER_KEY)?;
+        let header = header.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let header = header.ok_or_else(|| JournalError::Unreadable {
+            path: "the live journal".to_string(),
+            problem: "it has no run header".to_string(),
+        })?;
+        Ok(LiveLog::new(self.store.share(), Arc::clone(&self.sealed), header))
     }
 
     /// Seq that the next block must begin with.
@@ -288,11 +347,7 @@ impl JournalWriter {
 }
 
 /// Hands every intact block on and hashes it again; the anchor's promise must hold.
-fn walk<E: From<JournalError>>(
-    reader: &JournalReader,
-    anchor: Anchor,
-    on_block: &mut dyn FnMut(&Block) -> Result<(), E>,
-) -> Result<HashOnly, E> {
+fn walk<R: Recovery>(reader: &JournalReader, anchor: Anchor, recovery: &mut R) -> Result<HashOnly, R::Error> {
     let id: Hash = reader.header().run_id.parse().map_err(|_| JournalError::Unreadable {
         path: reader.path().to_string(),
         problem: "its run header holds no run id".to_string(),
@@ -301,9 +356,9 @@ fn walk<E: From<JournalError>>(
     let (mut blocks, mut block) = (reader.blocks(), Block::default());
     let mut at_anchor = None;
     loop {
-        let next_seq = blocks.next_seq();
+        let (next_seq, previous) = (blocks.next_seq(), blocks.head());
         if next_seq == anchor.seq {
-            at_anchor = Some(blocks.head());
+            at_anchor = Some(previous);
         }
         match blocks.next_block(&mut block) {
             Ok(true) => {}
@@ -313,7 +368,10 @@ fn walk<E: From<JournalError>>(
             Err(error) => return Err(error.into()),
         }
         hashes.append(&block)?;
-        on_block(&block)?;
+        if next_seq == 0 {
+            recovery.begin(&block, &mut crate::snapshots::newest_first(reader.store())?)?;
+        }
+        recovery.block(&block, previous)?;
     }
     if at_anchor != Some(anchor.hash) {
         let problem = format!("the anchor promises {} events that the blocks do not hold", anchor.seq);

@@ -3,6 +3,7 @@
 use onetape_engine::KernelError;
 use onetape_engine::strategy::ParamError;
 use onetape_journal::JournalError;
+use onetape_tape::import::ImportError;
 use onetape_tape::session::SessionError;
 
 /// A run, or a re-derivation, that could not be done.
@@ -11,6 +12,9 @@ pub enum RunError {
     /// The session cannot be read.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// A stream of recorded or live data cannot be read.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The journal failed; trading stopped there.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -14,8 +14,10 @@ mod depth;
 mod due;
 mod error;
 mod inputs;
+mod snapshot;
 
 pub use error::KernelError;
+pub use snapshot::SnapshotError;
 
 use crate::block::{DERIVED_SEAL, INPUTS_MAX};
 use crate::config::RunConfig;
@@ -221,10 +223,14 @@ impl<S: Strategy> Kernel<S> {
         }
     }
 
-    fn emit_state_hash(&mut self, seq: Seq) {
+    fn state_hash(&self) -> [u8; 32] {
         let strategies =
             self.slots.iter().map(|slot| (&slot.strategy, &slot.rng, [slot.is_active, slot.is_paused]));
-        let hash = state_hash(&self.core, strategies);
+        state_hash(&self.core, strategies)
+    }
+
+    fn emit_state_hash(&mut self, seq: Seq) {
+        let hash = self.state_hash();
         debug_assert!(self.core.accounts.iter().all(|account| account.is_conserved()));
         self.last_state_hash = Some(hash);
         self.core.emit(seq, Event::StateHash { hash });

@@ -211,7 +211,7 @@ pub struct Status {
 }
 
 /// Trading state of an instrument or market.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub enum TradingState {
     /// Continuous trading.
     #[default]
@@ -247,7 +247,20 @@ pub enum Phase {
 }
 
 /// A session of the head's venue changes phase. Calendars live outside the engine and arrive as these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[repr(C)]
 pub struct SessionPhase {
     /// Regular open of this trade date, UTC nanoseconds.

@@ -9,6 +9,7 @@ mod repair;
 mod show;
 mod sign;
 mod state;
+mod tail;
 mod verify;
 
 use crate::Session;
@@ -39,6 +40,8 @@ pub(crate) enum AuditCommand {
     Sign(sign::SignArgs),
     /// Print a run's log, filtered.
     Show(show::ShowArgs),
+    /// Follow a live run: print what its owner seals.
+    Tail(tail::TailArgs),
 }
 
 pub(crate) fn run(command: &AuditCommand, session: &Session<'_>) -> Result<u8, Failure> {
@@ -53,6 +56,7 @@ pub(crate) fn run(command: &AuditCommand, session: &Session<'_>) -> Result<u8, F
         AuditCommand::Import(args) => export::import(args, session),
         AuditCommand::Sign(args) => sign::run(args, session),
         AuditCommand::Show(args) => show::run(args, session),
+        AuditCommand::Tail(args) => tail::run(args, session),
     }
 }
 

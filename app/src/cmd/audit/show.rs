@@ -40,7 +40,7 @@ pub(crate) fn run(args: &ShowArgs, session: &Session<'_>) -> Result<u8, Failure>
 }
 
 /// Refuses a kind that no entry can have.
-fn check_kind(kind: &str) -> Result<String, Failure> {
+pub(super) fn check_kind(kind: &str) -> Result<String, Failure> {
     let known: Vec<&str> = ["input", "derived", "start", "definition", "command", "journal_lag", "resumed"]
         .into_iter()
         .chain(onetape_engine::record::Kind::ALL.iter().map(|kind| kind.name()))

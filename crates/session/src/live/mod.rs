@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  Source ─(source thread)─> bounded queue ─> Sequencer{Driver{Kernel}} ─(bounded)─> journal thread
-//!                                               clock, ticks, seals, lag               └─> released.jsonl
+//!                                               clock, ticks, seals, lag      │        └─> released.jsonl
+//!                                                               follower, tail.sock (read beside it)
 //! ```
 //!
 //! [`paper`] runs one with simulated fills, [`resume`] goes on with one whose process died. Everything that
@@ -15,6 +16,8 @@
 //! - The durability level decides when commits happen and whether an order waits for one. It enters no hashed byte.
 
 mod clock;
+mod follower;
+mod plan;
 mod recover;
 mod release;
 mod runtime;
@@ -22,8 +25,10 @@ mod sequencer;
 mod source;
 
 pub use clock::{Clock, RunClock, Speed};
+pub use follower::Followed;
+pub use plan::{Durability, PaperPlan};
 pub use recover::{Recovered, recover};
 pub use release::{Found, RELEASE_FILE, ReleaseLog};
-pub use runtime::{Durability, PaperPlan, PaperRequest, PaperSummary, ResumeRequest, Stop, paper, resume};
+pub use runtime::{PaperRequest, PaperSummary, ResumeRequest, Stop, paper, resume};
 pub use sequencer::{Added, LiveSink, Next, SEAL_EVERY, Sequencer, is_sequencers};
-pub use source::{SessionSource, Source};
+pub use source::{DbnSource, SessionSource, Source};

@@ -1,6 +1,8 @@
 //! The threads of a live run, and what it leaves in its folder.
 
-use super::clock::{Clock, RunClock, Speed};
+use super::clock::Clock;
+use super::follower::{Followed, Follower};
+use super::plan::{Durability, PaperPlan};
 use super::recover::recover;
 use super::release::{Found, ReleaseLog};
 use super::sequencer::{Added, LiveSink, Next, Sequencer};
@@ -8,117 +10,32 @@ use super::source::{Delivered, Source, SourceThread};
 use crate::collect::Collector;
 use crate::driver::DriveError;
 use crate::error::RunError;
+use crate::rederive::build_strategies;
 use crate::replay::{FeedError, Progress, RunSummary, Watched, summarize};
 use crate::run_folder::{Finished, RunFolder, paper_run_id};
 use crate::settings::Settings;
 use crate::sink::Sink;
 use crossbeam::channel::{RecvTimeoutError, TryRecvError};
-use onetape_engine::Strategy;
 use onetape_engine::block::Block;
 use onetape_engine::config::RunConfig;
 use onetape_engine::num::Nanos;
 use onetape_engine::record::{Kind, Record};
-use onetape_journal::{Commits, Issued, JournalReader, JournalThread, JournalWriter};
+use onetape_engine::{Kernel, Strategy};
+use onetape_journal::{Issued, JournalReader, JournalThread, JournalWriter, TailServer};
 use onetape_strategies::Registry;
 use onetape_tape::session::{SessionMeta, SessionWriter};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Longest time between commits at the levels `interval` and `order`.
-const COMMIT_EVERY: Duration = Duration::from_millis(50);
 /// Longest sleep before the stop flag is looked at again.
 const STOP_CHECK: Duration = Duration::from_millis(20);
 /// Records between looks at the stop flag when none waits.
 const STOP_EVERY: u32 = 256;
-/// The plan's file in the run folder.
-const PLAN_FILE: &str = "paper.toml";
 /// The recorded session's folder in the run folder.
 const RECORDED: &str = "session";
-
-/// When a live run's journal is durable, and whether orders wait for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Durability {
-    /// When the run ends; a crash may lose all of it.
-    Buffered,
-    /// Every 50 ms; a crash may lose what is younger.
-    #[default]
-    Interval,
-    /// An order leaves only after its block and all before it are durable.
-    Order,
-}
-
-impl Durability {
-    pub(crate) fn commits(self) -> Commits {
-        match self {
-            Durability::Buffered => Commits::AtEnd,
-            Durability::Interval => Commits::Every(COMMIT_EVERY),
-            Durability::Order => Commits::BeforeOrders(COMMIT_EVERY),
-        }
-    }
-
-    /// Lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Durability::Buffered => "buffered",
-            Durability::Interval => "interval",
-            Durability::Order => "order",
-        }
-    }
-}
-
-/// How a live run is run; none of it enters a hashed byte but the start time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PaperPlan {
-    /// Wall time of the start, UTC nanoseconds: part of the run id.
-    pub started_ns: u64,
-    /// `demo`, `session:PATH` or `stdin`.
-    pub source: String,
-    /// `max` or how many times real time.
-    pub speed: String,
-    /// Durability level.
-    pub durability: Durability,
-    /// Whether the run's inputs become a session when it ends.
-    pub record: bool,
-}
-
-impl PaperPlan {
-    /// Reads the plan of a run folder.
-    ///
-    /// # Errors
-    /// When the folder holds no live run.
-    pub fn read(run: &Path) -> Result<PaperPlan, RunError> {
-        let path = run.join(PLAN_FILE);
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => RunError::Text {
-                path: shown.clone(),
-                problem: "not there: only runs that `onetape paper` began can be resumed".to_string(),
-            },
-            _ => RunError::io(&path, e),
-        })?;
-        toml::from_str(&text).map_err(|e| RunError::Text { path: shown, problem: e.to_string() })
-    }
-
-    fn write(&self, run: &Path) -> Result<(), RunError> {
-        let path = run.join(PLAN_FILE);
-        let text = toml::to_string(self)
-            .map_err(|e| RunError::Text { path: path.display().to_string(), problem: e.to_string() })?;
-        std::fs::write(&path, text).map_err(|e| RunError::io(&path, e))
-    }
-
-    fn clock(&self, from: Nanos) -> Result<RunClock, RunError> {
-        if self.source == "stdin" {
-            return Ok(RunClock::feed(from));
-        }
-        let speed = Speed::parse(&self.speed).map_err(|problem| RunError::Source { problem })?;
-        Ok(RunClock::recorded(from, speed))
-    }
-}
 
 /// When a run is asked to stop.
 #[derive(Debug, Clone, Default)]
@@ -147,6 +64,8 @@ pub struct PaperRequest<'a> {
     pub strategy: Box<dyn Strategy>,
     /// Folder that holds run folders.
     pub out: &'a Path,
+    /// Where the follower finds the strategy again.
+    pub registry: &'a Registry,
     /// How to run.
     pub plan: PaperPlan,
     /// When to stop.
@@ -183,6 +102,10 @@ pub struct PaperSummary {
     pub ended_by: &'static str,
     /// What the sequencer added since the process began.
     pub added: Added,
+    /// What the follower derived again, and the snapshots it took.
+    pub followed: Followed,
+    /// Seq of the snapshot that a resumed run began with.
+    pub snapshot: Option<u64>,
     /// Records of earlier processes of this run, when it was resumed.
     pub resumed_after: Option<u64>,
     /// Orders released before a crash and in no journal.
@@ -204,11 +127,27 @@ struct Live<'a> {
     config: RunConfig,
     plan: PaperPlan,
     sink: Sink,
+    beside: Beside,
     collector: Collector,
     first: Nanos,
+    snapshot: Option<u64>,
     resumed_after: Option<u64>,
     lost_releases: u64,
     began: Instant,
+}
+
+/// What reads the journal beside its writer.
+struct Beside {
+    follower: Option<Follower>,
+    tail: TailServer,
+}
+
+impl Beside {
+    /// Ends both, so that the journal can close.
+    fn finish(self) -> Result<Followed, RunError> {
+        self.tail.finish();
+        self.follower.map_or(Ok(Followed::default()), Follower::finish)
+    }
 }
 
 /// Runs a strategy against a source with simulated fills.
@@ -221,13 +160,14 @@ pub fn paper(
     started: &mut dyn FnMut(&Path),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<PaperSummary, RunError> {
-    let PaperRequest { source, settings, config, strategy, out, plan, stop } = request;
+    let PaperRequest { source, settings, config, strategy, out, registry, plan, stop } = request;
     let id = paper_run_id(&config, plan.started_ns);
     let folder = RunFolder::begin_live(out, &id, settings)?;
     plan.write(folder.place())?;
     let writer = JournalWriter::create(&folder.journal(), id.0)?;
     let log = ReleaseLog::open(folder.place())?;
-    let sink = open_sink(writer, log, plan.durability)?;
+    let kernel = Kernel::new(config.clone(), build_strategies(&config, registry)?);
+    let (sink, beside) = open_sink(writer, log, plan.durability, folder.place(), Some(kernel))?;
     started(folder.place());
     let mut live = Live {
         folder,
@@ -235,8 +175,10 @@ pub fn paper(
         config,
         plan,
         sink,
+        beside,
         collector: Collector::default(),
         first: Nanos(0),
+        snapshot: None,
         resumed_after: None,
         lost_releases: 0,
         began: Instant::now(),
@@ -275,7 +217,7 @@ pub fn resume(
     let journal = run.join("journal");
     let gap_ns = silent_for(&journal);
     let recovered = recover(&journal, registry)?;
-    source.skip(recovered.taken)?;
+    source.resume(recovered.taken, recovered.driver.kernel().instruments());
     let folder = RunFolder::resume_live(run);
     plan.write(run)?;
     let (mut log, Found { released, lost }) = ReleaseLog::recover(run, recovered.writer.next_seq())?;
@@ -283,7 +225,11 @@ pub fn resume(
     let unreleased: Vec<Issued> =
         recovered.issued.iter().filter(|issued| !released.contains(&issued.seq)).copied().collect();
     log.release(&unreleased)?;
-    let sink = open_sink(recovered.writer, log, plan.durability)?;
+    // A state that no snapshot holds is followed by nobody: the run is proven when it ended.
+    let strategies = build_strategies(&recovered.config, registry)?;
+    let state = recovered.driver.kernel().save();
+    let kernel = state.and_then(|state| Kernel::restore(recovered.config.clone(), strategies, &state)).ok();
+    let (sink, beside) = open_sink(recovered.writer, log, plan.durability, run, kernel)?;
     started(run);
     let mut live = Live {
         folder,
@@ -291,8 +237,10 @@ pub fn resume(
         config: recovered.config,
         plan,
         sink,
+        beside,
         collector: recovered.collector,
         first: recovered.first,
+        snapshot: recovered.snapshot,
         resumed_after: Some(recovered.taken),
         lost_releases: lost,
         began: Instant::now(),
@@ -318,19 +266,21 @@ fn silent_for(journal: &Path) -> u64 {
     silent.and_then(|silent| u64::try_from(silent.as_nanos()).ok()).unwrap_or(0)
 }
 
-fn open_sink(writer: JournalWriter, mut log: ReleaseLog, durability: Durability) -> Result<Sink, RunError> {
+/// Starts the journal's thread, and beside it the follower (from `kernel`'s seq on) and the tail.
+fn open_sink(
+    writer: JournalWriter,
+    mut log: ReleaseLog,
+    durability: Durability,
+    run: &Path,
+    kernel: Option<Kernel<Box<dyn Strategy>>>,
+) -> Result<(Sink, Beside), RunError> {
+    let sealed = writer.live_log()?;
     let on_release = Box::new(move |issued: &[Issued]| log.release(issued));
     let thread = JournalThread::start_live(writer, durability.commits(), on_release)?;
-    Ok(Sink::Journal(Box::new(thread)))
-}
-
-impl PaperPlan {
-    fn failed(&self, error: impl Into<FeedError>) -> RunError {
-        match error.into() {
-            FeedError::Run(error) => error,
-            FeedError::Kernel(source) => RunError::Input { path: self.source.clone(), source },
-        }
-    }
+    let follow = |kernel| Follower::start(sealed.share(), kernel, thread.snapshots());
+    let follower = kernel.map(follow).transpose()?;
+    let tail = TailServer::start(run, sealed)?;
+    Ok((Sink::Journal(Box::new(thread)), Beside { follower, tail }))
 }
 
 /// Why a run ended.
@@ -473,7 +423,7 @@ impl Live<'_> {
         mut sequencer: Sequencer<Box<dyn Strategy>, C>,
         ended: Result<Ended, FeedError>,
     ) -> Result<PaperSummary, RunError> {
-        let Live { folder, settings, config, plan, mut sink, mut collector, .. } = self;
+        let Live { folder, settings, config, plan, mut sink, beside, mut collector, .. } = self;
         // A source or input that fails ends the tape there; a journal that fails ends everything.
         let (ended, failure) = match ended {
             Ok(ended) => (ended, None),
@@ -482,6 +432,7 @@ impl Live<'_> {
         };
         let mut watched = Watched { sink: &mut sink, collector: &mut collector };
         sequencer.end(&mut watched).map_err(|e: DriveError<RunError>| plan.failed(e))?;
+        let followed = beside.finish()?;
         let stored = sink.finish()?;
         let mut summary = summarize(sequencer.kernel(), &config, &collector, &stored);
         summary.session = plan.source.clone();
@@ -499,6 +450,8 @@ impl Live<'_> {
             durability: plan.durability,
             ended_by: if ended == Ended::Source { "source" } else { "stopped" },
             added: sequencer.added(),
+            followed,
+            snapshot: self.snapshot,
             resumed_after: self.resumed_after,
             lost_releases: self.lost_releases,
             recorded: recorded.map(|path| path.display().to_string()),

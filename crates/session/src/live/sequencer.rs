@@ -84,7 +84,10 @@ pub struct Sequencer<S, C> {
 pub fn is_sequencers(record: &Record, cold: Option<&Cold>) -> bool {
     match record.kind() {
         Some(Kind::Tick | Kind::Seal) => true,
-        Some(Kind::Cold) => !matches!(cold, Some(Cold::Definition(_))),
+        Some(Kind::Cold) => matches!(
+            cold,
+            Some(Cold::Start(_) | Cold::Command(_) | Cold::JournalLag { .. } | Cold::Resumed { .. })
+        ),
         _ => false,
     }
 }

@@ -7,10 +7,15 @@ use super::sequencer::is_sequencers;
 use crate::error::RunError;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use onetape_engine::block::Block;
+use onetape_engine::instrument::InstrumentDef;
 use onetape_engine::record::Kind;
+use onetape_tape::import::dbn::DbnStream;
 use onetape_tape::session::SessionReader;
+use std::io::Read;
 use std::thread::JoinHandle;
 
+/// Most records of a batch of a stream.
+const BATCH: usize = 512;
 /// Batches read ahead of the sequencer.
 const READ_AHEAD: usize = 16;
 
@@ -22,11 +27,8 @@ pub trait Source: Send {
     /// When the source cannot be read; the run ends there, gracefully.
     fn next_batch(&mut self, batch: &mut Block) -> Result<bool, RunError>;
 
-    /// Passes over records that a run took before it was interrupted.
-    ///
-    /// # Errors
-    /// When the source cannot be read, or has fewer records.
-    fn skip(&mut self, records: u64) -> Result<(), RunError>;
+    /// A run goes on that took so many records and defined these instruments before it was interrupted.
+    fn resume(&mut self, records: u64, defined: &[InstrumentDef]);
 
     /// Records in all, where that is known.
     fn total(&self) -> Option<u64>;
@@ -68,13 +70,42 @@ impl Source for SessionSource {
         }
     }
 
-    fn skip(&mut self, records: u64) -> Result<(), RunError> {
+    fn resume(&mut self, records: u64, _: &[InstrumentDef]) {
         self.skips += records;
-        Ok(())
     }
 
     fn total(&self) -> Option<u64> {
         Some(self.reader.manifest().inputs)
+    }
+}
+
+/// A DBN stream as a source: a pipe or a feed, whose past is past.
+#[derive(Debug)]
+pub struct DbnSource {
+    stream: DbnStream,
+}
+
+impl DbnSource {
+    /// Begins to read DBN; `name` stands for it in errors.
+    ///
+    /// # Errors
+    /// Not DBN.
+    pub fn open(source: Box<dyn Read + Send>, name: &str) -> Result<DbnSource, RunError> {
+        Ok(DbnSource { stream: DbnStream::open(source, name)? })
+    }
+}
+
+impl Source for DbnSource {
+    fn next_batch(&mut self, batch: &mut Block) -> Result<bool, RunError> {
+        Ok(self.stream.read(batch, BATCH)?)
+    }
+
+    fn resume(&mut self, _: u64, defined: &[InstrumentDef]) {
+        self.stream.know(defined);
+    }
+
+    fn total(&self) -> Option<u64> {
+        None
     }
 }
 
@@ -163,7 +194,6 @@ mod tests {
     use super::*;
     use onetape_engine::ids::InstrumentIx;
     use onetape_engine::input::{Cold, Command};
-    use onetape_engine::instrument::InstrumentDef;
     use onetape_engine::num::Nanos;
     use onetape_engine::record::{Body, Head, Quote, Record};
 

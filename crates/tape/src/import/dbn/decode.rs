@@ -10,7 +10,7 @@ use dbn::decode::dbn::fsm::{DbnFsm, DbnFsmBuilder, ProcessResult};
 use dbn::enums::rtype;
 use dbn::{Metadata, RecordRef, VersionUpgradePolicy};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -24,7 +24,7 @@ const WINDOW_LOG_MAX: u32 = 27;
 /// An open file.
 pub(super) struct DbnFile {
     path: PathBuf,
-    source: Box<dyn BufRead>,
+    source: Box<dyn BufRead + Send>,
     fsm: DbnFsm,
     /// DBN version of the records in the file.
     version: u8,
@@ -42,7 +42,20 @@ impl DbnFile {
     /// meaning for files with a header.
     pub(super) fn open(path: &Path, version: Option<u8>) -> Result<DbnFile, ImportError> {
         let file = File::open(path).map_err(ImportError::io("open", path))?;
-        let mut source: Box<dyn BufRead> = Box::new(BufReader::with_capacity(1 << 16, file));
+        DbnFile::over(Box::new(file), path, version)
+    }
+
+    /// Reads metadata from any source; `path` stands for it in errors.
+    pub(super) fn over(
+        mut bytes: Box<dyn Read + Send>,
+        path: &Path,
+        version: Option<u8>,
+    ) -> Result<DbnFile, ImportError> {
+        // A pipe may give less at first than the container is recognised by.
+        let mut head = Vec::new();
+        bytes.by_ref().take(4).read_to_end(&mut head).map_err(ImportError::io("read", path))?;
+        let bytes = Cursor::new(head).chain(bytes);
+        let mut source: Box<dyn BufRead + Send> = Box::new(BufReader::with_capacity(1 << 16, bytes));
         let magic = first_bytes(path, source.as_mut())?;
         if magic == DBZ_MAGIC {
             let what = "this is the older dbz format; convert it to DBN (`dbn -o out.dbn in.dbz`)";
@@ -167,6 +180,13 @@ impl DbnFile {
             return Err(self.error(what));
         }
         Ok(true)
+    }
+
+    /// Whether the next record has arrived whole, so that reading it does not wait.
+    pub(super) fn has_ready(&self) -> bool {
+        const UNIT: usize = 4;
+        let data = self.fsm.data();
+        data.first().is_some_and(|length| *length > 0 && data.len() >= usize::from(*length) * UNIT)
     }
 
     /// An error at the record last read.

@@ -215,13 +215,18 @@ impl Stream {
 
 /// Marks records outside regular hours; remembers the hours of the day last asked for.
 #[derive(Default)]
-struct ExtendedMarker {
+pub(super) struct ExtendedMarker {
     day: Option<(DayClock, Date)>,
     hours: Vec<(Market, Option<(u64, u64)>)>,
 }
 
 impl ExtendedMarker {
-    fn mark(&mut self, market: Market, is_bar: bool, records: &mut [Record]) -> Result<(), ImportError> {
+    pub(super) fn mark(
+        &mut self,
+        market: Market,
+        is_bar: bool,
+        records: &mut [Record],
+    ) -> Result<(), ImportError> {
         for record in records {
             if !self.day.is_some_and(|(clock, _)| clock.contains(record.ts)) {
                 let date = Zone::NewYork.date_at(record.ts);

@@ -38,9 +38,11 @@ mod depth;
 mod merge;
 mod records;
 mod scan;
+mod stream;
 mod sums;
 mod write;
 
+pub use stream::DbnStream;
 pub use sums::{DbnSums, dbn_sums};
 pub use write::{DbnWritten, write_dbn};
 

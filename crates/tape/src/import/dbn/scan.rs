@@ -275,6 +275,19 @@ impl Scan {
 }
 
 impl Found {
+    /// An instrument without records: an underlying.
+    pub(super) fn bare(facts: &Facts) -> Found {
+        let facts = facts.clone();
+        Found { facts, id: 0, is_defined: false, interval_ns: None, has_every_change: false, is_penny: false }
+    }
+
+    /// An instrument by its first record.
+    pub(super) fn first(facts: &Facts, id: u32, record: &RecordRefEnum<'_>, rtype: u8) -> Found {
+        let mut found = Found { id, ..Found::bare(facts) };
+        found.observe(record, rtype);
+        found
+    }
+
     fn observe(&mut self, record: &RecordRefEnum<'_>, rtype: u8) {
         const NICKEL: i64 = 50_000_000;
         const THREE: i64 = 3_000_000_000;
