@@ -48,7 +48,7 @@ impl LiveLog {
         &self.header
     }
 
-    /// Puts the frame of the block that begins at `seq` into `frame`; false when it has not sealed yet.
+    /// Puts the frame of the block that begins at `seq` into `frame`; `None` when it has not sealed yet.
     ///
     /// # Errors
     /// When the store fails, or no block begins there.

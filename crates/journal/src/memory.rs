@@ -191,8 +191,7 @@ impl Store for MemoryStore {
         let (mut disk, _) = self.operate("removing", false)?;
         let place = (tree, key.to_vec());
         disk.visible.remove(&place);
-        disk.pending.retain(|(pending, _)| *pending != place);
-        disk.removed.push(place);
+        disk.pending.push((place, None));
         Ok(())
     }
 

@@ -12,9 +12,9 @@ use onetape_engine::block::Block;
 use onetape_tape::codec::{Encoder, Hash};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Version of the journal's layout.
 pub const JOURNAL_VERSION: u32 = 1;

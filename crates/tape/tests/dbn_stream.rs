@@ -68,7 +68,7 @@ fn a_stream_gives_the_records_of_an_import_and_its_phases() {
     let folder = tempfile::tempdir().unwrap();
     let file = dbn_files(folder.path()).join("mbp-1.dbn.zst");
     let mut sink = MemorySink::default();
-    read_dbn(&DbnRequest::new(&[file.clone()]), &mut sink, &mut |_| {}).unwrap();
+    read_dbn(&DbnRequest::new(std::slice::from_ref(&file)), &mut sink, &mut |_| {}).unwrap();
     let (mut defs, mut records) = (Vec::new(), Vec::new());
     for input in sink.inputs {
         match input.cold {
