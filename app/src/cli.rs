@@ -2,10 +2,12 @@
 
 use crate::cmd::audit::AuditCommand;
 use crate::cmd::bench::BenchCommand;
+use crate::cmd::chain::ChainArgs;
 use crate::cmd::data::DataCommand;
 use crate::cmd::doctor::DoctorArgs;
 use crate::cmd::new::NewArgs;
 use crate::cmd::paper::PaperArgs;
+use crate::cmd::payoff::PayoffArgs;
 use crate::cmd::price::PriceArgs;
 use crate::cmd::replay::ReplayArgs;
 use crate::cmd::vol::VolCommand;
@@ -51,9 +53,13 @@ pub(crate) enum Command {
     Bench(BenchCommand),
     /// Examine this machine: disk, clock, memory, settings, and a journal on them.
     Doctor(DoctorArgs),
-    /// Price options.
+    /// Price one option, or a whole file of them.
     Price(Box<PriceArgs>),
-    /// Implied volatility.
+    /// The option chain of a session at a time, with volatilities and Greeks.
+    Chain(Box<ChainArgs>),
+    /// Pay-off, break-evens and Greeks of one or several legs.
+    Payoff(Box<PayoffArgs>),
+    /// Implied and realised volatility: figures, smiles, surfaces.
     #[command(subcommand)]
     Vol(VolCommand),
     /// List the strategies this program holds, with their parameters.

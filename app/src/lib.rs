@@ -68,6 +68,8 @@ fn run(command: Command, session: &Session<'_>) -> Result<u8, Failure> {
         Command::Bench(command) => cmd::bench::run(&command, session),
         Command::Doctor(args) => cmd::doctor::run(&args, session),
         Command::Price(args) => cmd::price::run(&args, session),
+        Command::Chain(args) => cmd::chain::run(&args, session),
+        Command::Payoff(args) => cmd::payoff::run(&args, session),
         Command::Vol(command) => cmd::vol::run(&command, session),
         Command::Strategies => cmd::strategies::run(session),
     }

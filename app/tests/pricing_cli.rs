@@ -156,7 +156,7 @@ fn a_wrong_command_or_file_is_named() {
     fs::write(work.path().join("slices.csv"), "id,T,a,b\n").unwrap();
     let price = |rest: &[&'static str]| [&["price"], rest].concat();
     for (args, code, says) in [
-        (price(&[]), 2, "--csv"),
+        (price(&[]), 2, "--spot"),
         (price(&["--csv", "none.csv"]), 3, "none.csv"),
         (price(&["--csv", "no-q.csv"]), 3, "no column 'q' (dividend yield"),
         (price(&["--csv", "no-q.csv"]), 3, "--set q=VALUE"),

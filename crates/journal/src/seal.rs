@@ -98,11 +98,6 @@ fn hash_file(path: &Path) -> Result<SealedFile, JournalError> {
     Ok(SealedFile { bytes, hash: Hash(*hasher.finalize().as_bytes()) })
 }
 
-/// Every file below a journal's folder with its length and hash.
-pub(crate) fn fingerprint(dir: &Path) -> Result<BTreeMap<String, SealedFile>, JournalError> {
-    list(dir)?.into_iter().map(|(name, path)| Ok((name, hash_file(&path)?))).collect()
-}
-
 impl Seal {
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(self).expect("a seal has only string keys");

@@ -1,0 +1,18 @@
+//! Option chains of a recorded session at an instant.
+//!
+//! [`Snapshot::take`] runs the session through the loop up to an instant; [`Snapshot::slice`] is one
+//! expiry with its forward, implied volatilities and Greeks; [`report`] measures positioning, skew,
+//! term structure and liquidity, and [`check`] lists what theory does not allow.
+//!
+//! Mid, bid and ask volatilities are found on the expiry's implied forward. American quotes lose their
+//! early-exercise premium before parity is read, at the stated rate: they cannot tell the rate from the
+//! dividend yield.
+
+pub mod check;
+pub mod fit;
+pub mod report;
+mod slice;
+mod snapshot;
+
+pub use slice::{CarryInputs, CarryTerms, ExpirySlice, Series, SliceError};
+pub use snapshot::{ExpiryKey, Market, Snapshot, SnapshotError};
