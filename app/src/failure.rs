@@ -2,6 +2,7 @@
 
 use onetape_session::RunError;
 use onetape_session::settings::SettingsError;
+use onetape_tape::import::ImportError;
 use onetape_tape::session::SessionError;
 
 /// Exit code of a check that failed.
@@ -52,6 +53,16 @@ impl From<RunError> for Failure {
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Failure {
         Failure { code: INPUT, message: error.to_string() }
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Failure {
+        let code = match &error {
+            ImportError::Io { source, .. } if source.kind() != std::io::ErrorKind::NotFound => IO,
+            _ => INPUT,
+        };
+        Failure { code, message: error.to_string() }
     }
 }
 

@@ -19,21 +19,23 @@ pub(crate) fn parse_latency(text: &str) -> Result<(u64, u64), Failure> {
             "--latency: '{text}' is not ENTRY,RESPONSE such as 1ms,1ms (units ns, us, ms, s)"
         ))
     };
-    let one = |part: &str| -> Option<u64> {
-        let part = part.trim();
-        let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, unit) = part.split_at(digits);
-        let unit = match unit {
-            "ns" | "" => 1,
-            "us" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            _ => return None,
-        };
-        number.parse::<u64>().ok()?.checked_mul(unit)
-    };
     let (entry, response) = text.split_once(',').ok_or_else(bad)?;
-    Ok((one(entry).ok_or_else(bad)?, one(response).ok_or_else(bad)?))
+    Ok((parse_duration(entry).ok_or_else(bad)?, parse_duration(response).ok_or_else(bad)?))
+}
+
+/// `250us` as nanoseconds; a number without a unit is nanoseconds.
+pub(crate) fn parse_duration(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit {
+        "ns" | "" => 1,
+        "us" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 #[cfg(test)]

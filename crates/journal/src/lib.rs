@@ -26,6 +26,8 @@
 //! One process writes a journal; while it does, others read what its owner serves on the run's socket.
 #![deny(missing_docs)]
 
+use onetape_tape::guard;
+
 mod anchor;
 mod blocks;
 mod chunk;
@@ -34,7 +36,6 @@ mod diff;
 mod error;
 pub mod export;
 mod folder;
-mod guard;
 mod live;
 mod memory;
 mod reader;

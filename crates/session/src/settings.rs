@@ -7,9 +7,12 @@ use onetape_engine::config::{
     AccountConfig, FeeSchedule, FillProfile, Latency, MarkPolicy, RiskLimits, RunConfig, StrategyConfig,
 };
 use onetape_engine::num::{MINUTE, Money};
+use onetape_tape::names::toml_problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+pub use onetape_tape::names::nearest;
 
 /// Where the journal's inputs go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -188,11 +191,7 @@ impl Settings {
     /// # Errors
     /// `(line, problem)` when a key or value is not valid.
     pub fn parse(text: &str) -> Result<Settings, (usize, String)> {
-        toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let line = text[..start.min(text.len())].matches('\n').count() + 1;
-            (line, with_nearest(error.message()))
-        })
+        toml::from_str(text).map_err(|error| toml_problem(text, &error))
     }
 
     /// The configuration that decides the run's result.
@@ -221,47 +220,6 @@ impl Settings {
     }
 }
 
-/// Adds the nearest valid key to serde's "unknown field `x`, expected one of `a`, `b`".
-fn with_nearest(message: &str) -> String {
-    let message = message.trim();
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let Some((unknown, known)) = quoted.split_first().filter(|_| message.starts_with("unknown field")) else {
-        return message.to_string();
-    };
-    match nearest(unknown, known.iter().copied()) {
-        Some(near) => {
-            format!("unknown key '{unknown}'; did you mean '{near}'? Known here: {}", known.join(", "))
-        }
-        None => format!("unknown key '{unknown}'; known here: {}", known.join(", ")),
-    }
-}
-
-/// The candidate with the smallest edit distance, when it is small enough to be a slip.
-pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |a: &str, b: &str| {
-        let b: Vec<char> = b.chars().collect();
-        let mut row: Vec<usize> = (0..=b.len()).collect();
-        for (i, ca) in a.chars().enumerate() {
-            let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-            for (j, cb) in b.iter().enumerate() {
-                let substitute = diagonal + usize::from(ca != *cb);
-                diagonal = row[j + 1];
-                row[j + 1] = substitute.min(diagonal + 1).min(row[j] + 1);
-            }
-        }
-        row[b.len()]
-    };
-    let mut best: Option<(usize, &str)> = None;
-    for candidate in candidates {
-        let found = distance(word, candidate);
-        if best.is_none_or(|(least, _)| found < least) {
-            best = Some((found, candidate));
-        }
-    }
-    best.filter(|(found, candidate)| *found <= 1 + candidate.chars().count() / 3)
-        .map(|(_, candidate)| candidate)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,13 +240,5 @@ mod tests {
         let again = Settings::parse(&toml::to_string(&settings).unwrap()).unwrap();
         assert_eq!(settings, again);
         assert_eq!(settings.strategy.params["b"].to_string(), "0.25");
-    }
-
-    #[test]
-    fn slips_are_recognised_and_other_words_are_not() {
-        let names = ["demo", "buy-and-hold", "short-strangle"];
-        assert_eq!(nearest("dmeo", names.into_iter()), Some("demo"));
-        assert_eq!(nearest("short-strangel", names.into_iter()), Some("short-strangle"));
-        assert_eq!(nearest("zzzzzz", names.into_iter()), None);
     }
 }

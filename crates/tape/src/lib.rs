@@ -49,6 +49,8 @@
 
 pub mod codec;
 pub mod generate;
+pub mod guard;
 pub mod import;
 pub mod quality;
+pub mod names;
 pub mod session;

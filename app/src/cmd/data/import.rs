@@ -19,6 +19,10 @@ pub(crate) enum ImportCommand {
     Lean(LeanArgs),
     /// Databento DBN files (plain or zstd), merged by the time they were knowable.
     Dbn(DbnArgs),
+    /// CSV and Parquet files of any vendor, as profiles describe them.
+    File(super::import_file::FileArgs),
+    /// List the built-in profiles, or print one to start from.
+    Profiles(super::import_file::ProfilesArgs),
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +122,8 @@ pub(crate) fn run(command: &ImportCommand, session: &Session<'_>) -> Result<u8, 
     match command {
         ImportCommand::Lean(args) => lean(args, session),
         ImportCommand::Dbn(args) => dbn(args, session),
+        ImportCommand::File(args) => super::import_file::run(args, session),
+        ImportCommand::Profiles(args) => super::import_file::profiles(args, session),
     }
 }
 
@@ -174,7 +180,7 @@ pub(super) fn parse_date(flag: &str, text: Option<&str>) -> Result<Option<Date>,
     .transpose()
 }
 
-fn show(progress: Progress, session: &Session<'_>) {
+pub(super) fn show(progress: Progress, session: &Session<'_>) {
     if let Progress::Note(text) = progress {
         report::note(session.quiet, &format!("note: {text}"));
     }

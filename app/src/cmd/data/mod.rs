@@ -5,6 +5,7 @@ mod check;
 mod depth;
 mod generate;
 mod import;
+mod import_file;
 mod info;
 
 pub(crate) use catalog::session_path;

@@ -80,6 +80,28 @@ pub enum ImportError {
         /// Time of the row.
         found: u64,
     },
+    /// A profile that cannot be used.
+    #[error("{path}:{line}: {what}")]
+    Profile {
+        /// Profile file, or the name of a built-in one.
+        path: String,
+        /// Line from 1.
+        line: usize,
+        /// What is wrong, with the nearest valid key.
+        what: String,
+    },
+    /// A row of a CSV or Parquet file that does not fit its profile, or the end of the file.
+    #[error("{}, {unit} {number}: {what}", path.display())]
+    Place {
+        /// File.
+        path: PathBuf,
+        /// `line` of a CSV file, `row` of a Parquet file.
+        unit: &'static str,
+        /// From 1.
+        number: u64,
+        /// What was found and what is expected.
+        what: String,
+    },
     /// The calendar has no answer.
     #[error("{what}: {source}")]
     Calendar {

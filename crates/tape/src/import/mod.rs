@@ -1,9 +1,9 @@
 //! Importers: recordings of others become sessions.
 //!
 //! ```text
-//!  LEAN zips ──> lean::read ──┐
-//!                             ├──> InputSink (SessionWriter) ──> <session>/
-//!  DBN files ──> dbn::read  ──┘
+//!  LEAN zips ────> lean::read    ──┐
+//!  DBN files ────> dbn::read     ──┼──> InputSink (SessionWriter) ──> <session>/
+//!  CSV, Parquet ─> profile::read ──┘
 //! ```
 //!
 //! # Rules every importer keeps
@@ -17,9 +17,11 @@
 //! - Doubtful records go through [`crate::quality::Screen`]: kept, flagged or set aside by policy.
 pub mod dbn;
 mod error;
+mod hours;
 pub mod lean;
 mod nbbo;
 mod order;
+pub mod profile;
 mod sink;
 mod terms;
 

@@ -26,7 +26,7 @@ pub(crate) fn sort(records: &mut [Placed]) {
 
 /// Session open, records by instrument and kind, session close. The kinds' wire numbers are in
 /// the order stated: trade, trade bar, bid half, ask half, statistic, status.
-fn tie_break(record: &Record) -> u64 {
+pub(crate) fn tie_break(record: &Record) -> u64 {
     let rank = if record.kind == Kind::SessionPhase as u8 {
         // The phase byte follows open, close, trade date and offset: low byte of the fourth word.
         if record.body[3] & 0xff == Phase::Close as u64 { 2 } else { 0 }

@@ -9,7 +9,7 @@ use onetape_engine::instrument::{
     ExerciseStyle, InstrumentDef, InstrumentKind, OptionTerms, Right, Settlement, SettlementTime, TickRule,
     osi_symbol,
 };
-use onetape_engine::num::{Nanos, Price, Qty};
+use onetape_engine::num::{Nanos, Price, Qty, SCALE};
 use onetape_engine::record::{Body, Head, Phase, Record, SessionPhase, flags};
 
 /// Underlying of an option root: itself unless the root is a weekly or other series of an index.
@@ -40,6 +40,49 @@ pub(crate) fn number_of(date: Date) -> u32 {
 pub(crate) fn date_of(number: u64) -> Option<Date> {
     let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
     Date::new(i16::try_from(year).ok()?, month as i8, day as i8).ok()
+}
+
+/// An option as a symbol of the Options Clearing Corporation's form states it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OccParts {
+    pub(crate) root: String,
+    pub(crate) expiry: Date,
+    pub(crate) right: Right,
+    pub(crate) strike: Price,
+}
+
+/// Reads root, yymmdd, C or P and strike × 1000: the 21 characters of OSI, or with less padding,
+/// or with `O:` in front; `None` of any other text.
+pub(crate) fn occ_parts(symbol: &str) -> Option<OccParts> {
+    let text = symbol.strip_prefix("O:").unwrap_or(symbol);
+    let digits = text.len() - text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let (head, strike) = text.split_at(text.len() - digits);
+    if !(1..=8).contains(&digits) || head.len() < 8 || !head.is_ascii() {
+        return None;
+    }
+    let (head, right) = head.split_at(head.len() - 1);
+    let right = match right {
+        "C" => Right::Call,
+        "P" => Right::Put,
+        _ => return None,
+    };
+    let (root, expiry) = head.split_at(head.len() - 6);
+    let root = root.trim_end();
+    if !expiry.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let expiry = date_of(20_000_000 + expiry.parse::<u64>().ok()?)?;
+    let strike = Price(strike.parse::<i64>().ok()?.checked_mul(SCALE / 1_000)?);
+    let is_root =
+        (1..=6).contains(&root.len()) && root.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
+    is_root.then(|| OccParts { root: root.to_string(), expiry, right, strike })
+}
+
+/// Whether a price shows that its class trades in pennies: below 3.00 and off the 0.05 grid.
+pub(crate) fn shows_pennies(price: i64) -> bool {
+    const NICKEL: i64 = 50_000_000;
+    const THREE: i64 = 3_000_000_000;
+    price > 0 && price < THREE && price % NICKEL != 0
 }
 
 /// The class of a root on a date.
@@ -151,6 +194,23 @@ pub(crate) fn hours_ns(market: Market, date: Date) -> Option<(u64, u64)> {
 mod tests {
     use super::*;
     use onetape_calendar::date;
+
+    #[test]
+    fn symbols_of_the_clearing_corporation_in_their_spellings() {
+        for text in
+            ["GOOG  160115C00747500", "GOOG160115C00747500", "O:GOOG160115C00747500", "GOOG 160115C747500"]
+        {
+            let parts = occ_parts(text).unwrap();
+            assert_eq!((parts.root.as_str(), parts.expiry), ("GOOG", date(2016, 1, 15)), "{text}");
+            assert_eq!((parts.right, parts.strike), (Right::Call, "747.5".parse().unwrap()), "{text}");
+        }
+        assert_eq!(occ_parts("AAPL1251219P00650000").unwrap().root, "AAPL1");
+        for text in
+            ["GOOG", "", "160115C00747500", "GOOG161315C00747500", "GOOG160115X00747500", "GOOG160115C"]
+        {
+            assert_eq!(occ_parts(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn listed_options_get_the_terms_of_their_class() {

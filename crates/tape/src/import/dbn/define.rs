@@ -3,7 +3,7 @@
 
 use crate::import::ImportError;
 use crate::import::terms::{
-    Listed, class_of, date_of, define_listed, index, is_index, number_of, underlying_of,
+    Listed, OccParts, class_of, define_listed, index, is_index, number_of, occ_parts, underlying_of,
 };
 use dbn::InstrumentDefMsg;
 use onetape_calendar::{Date, Market, Zone};
@@ -32,7 +32,7 @@ pub(super) enum Facts {
     /// Future, spread, bond: traded under its own name. `None` where no definition was read.
     Outright(Option<Contract>),
     /// Option of a US options class; the symbol is OSI.
-    Listed(OsiParts),
+    Listed(OccParts),
     /// Option on a future, with the underlying's symbol.
     OnFuture(Contract, FutureOption),
 }
@@ -58,29 +58,9 @@ pub(super) struct FutureOption {
     pub(super) settlement: Settlement,
 }
 
-/// The parts of a 21-character OSI symbol.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OsiParts {
-    pub(super) root: String,
-    pub(super) expiry: Date,
-    pub(super) right: Right,
-    pub(super) strike: Price,
-}
-
 /// Reads an OSI symbol; `None` of any other symbol.
-pub(super) fn osi_parts(symbol: &str) -> Option<OsiParts> {
-    if symbol.len() != 21 || !symbol.is_ascii() {
-        return None;
-    }
-    let root = symbol[..6].trim_end();
-    let expiry = date_of(20_000_000 + symbol[6..12].parse::<u64>().ok()?)?;
-    let right = match &symbol[12..13] {
-        "C" => Right::Call,
-        "P" => Right::Put,
-        _ => return None,
-    };
-    let strike = symbol[13..].parse::<i64>().ok()?.checked_mul(SCALE / 1_000)?;
-    (!root.is_empty()).then(|| OsiParts { root: root.to_string(), expiry, right, strike: Price(strike) })
+pub(super) fn osi_parts(symbol: &str) -> Option<OccParts> {
+    if symbol.len() == 21 { occ_parts(symbol) } else { None }
 }
 
 impl Facts {
@@ -154,7 +134,7 @@ impl Facts {
     pub(super) fn rank(&self) -> (bool, String, u64, i64, bool) {
         match self {
             Facts::Share | Facts::Outright(_) => (false, String::new(), 0, 0, false),
-            Facts::Listed(OsiParts { root, expiry, right, strike }) => {
+            Facts::Listed(OccParts { root, expiry, right, strike }) => {
                 (true, root.clone(), u64::from(number_of(*expiry)), strike.0, *right == Right::Put)
             }
             Facts::OnFuture(contract, option) => {
@@ -209,7 +189,7 @@ impl Undefined<'_> {
             Facts::Share if is_index(self.symbol) => index(self.symbol),
             Facts::Share => InstrumentDef::equity(self.symbol),
             Facts::Outright(contract) => outright(self.symbol, contract.as_ref()),
-            Facts::Listed(OsiParts { root, expiry, right, strike }) => {
+            Facts::Listed(OccParts { root, expiry, right, strike }) => {
                 let listed = Listed {
                     root: root.clone(),
                     expiry: *expiry,
@@ -227,6 +207,11 @@ impl Undefined<'_> {
         def.quote_hold_ns = self.quote_hold_ns;
         Ok(def)
     }
+}
+
+/// A future of which only the symbol is known.
+pub(in crate::import) fn future(symbol: &str) -> InstrumentDef {
+    outright(symbol, None)
 }
 
 fn outright(symbol: &str, contract: Option<&Contract>) -> InstrumentDef {

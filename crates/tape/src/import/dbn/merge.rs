@@ -6,15 +6,15 @@ use super::define::{Facts, Undefined};
 use super::depth::{BookFeed, imbalance};
 use super::records::{Skipped, convert, period_ns};
 use super::scan::{Key, Scan, index_ts};
+use crate::import::hours::{ExtendedMarker, Phases};
 use crate::import::sink::define;
-use crate::import::terms::{hours_ns, phases};
 use crate::import::{ImportError, InputSink, OnProgress, Origin, Progress};
 use dbn::RecordRefEnum;
-use onetape_calendar::{Date, DayClock, Market, Zone, sessions};
+use onetape_calendar::Market;
 use onetape_engine::ids::InstrumentIx;
 use onetape_engine::input::{Cold, Imbalance};
 use onetape_engine::num::{DAY, Nanos};
-use onetape_engine::record::{Kind, Phase, Record, flags};
+use onetape_engine::record::{Kind, Record};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
@@ -28,8 +28,8 @@ pub(super) fn read(
     for note in &scan.notes {
         on_progress(Progress::Note(note.clone()));
     }
-    let phases = session_phases(scan.market(), first, last)?;
-    let start = phases.front().map_or(first, |open| open.ts.min(first));
+    let phases = Phases::new(scan.market(), first, last);
+    let start = phases.first_ts().map_or(first, |open| open.min(first));
     let table = define_all(scan, start, sink)?;
     let mut streams = Vec::with_capacity(request.files.len());
     for place in 0..request.files.len() {
@@ -43,18 +43,6 @@ pub(super) fn read(
         on_progress(Progress::File { path: path.clone(), rows: file.counts.values().sum() });
     }
     Ok(())
-}
-
-/// Phases of the sessions that overlap the span of the records.
-fn session_phases(market: Option<Market>, first: u64, last: u64) -> Result<VecDeque<Record>, ImportError> {
-    let Some(market) = market else { return Ok(VecDeque::new()) };
-    let date = |ts: u64| market.zone().date_at(ts);
-    // The session of an evening carries the next trade date, after a long weekend some days later.
-    let until = date(last.saturating_add(5 * DAY));
-    Ok(sessions(market, date(first)..=until)
-        .filter(|session| session.open_ns <= last && session.close_ns >= first)
-        .flat_map(|session| phases(&session))
-        .collect())
 }
 
 /// Indices and hours of the instruments defined.
@@ -213,52 +201,9 @@ impl Stream {
     }
 }
 
-/// Marks records outside regular hours; remembers the hours of the day last asked for.
-#[derive(Default)]
-pub(super) struct ExtendedMarker {
-    day: Option<(DayClock, Date)>,
-    hours: Vec<(Market, Option<(u64, u64)>)>,
-}
-
-impl ExtendedMarker {
-    pub(super) fn mark(
-        &mut self,
-        market: Market,
-        is_bar: bool,
-        records: &mut [Record],
-    ) -> Result<(), ImportError> {
-        for record in records {
-            if !self.day.is_some_and(|(clock, _)| clock.contains(record.ts)) {
-                let date = Zone::NewYork.date_at(record.ts);
-                let clock = DayClock::new(Zone::NewYork, date)
-                    .map_err(|source| ImportError::Calendar { what: format!("data of {date}"), source })?;
-                self.day = Some((clock, date));
-                self.hours.clear();
-            }
-            let Some((_, date)) = self.day else { continue };
-            let hours = match self.hours.iter().find(|(known, _)| *known == market) {
-                Some((_, hours)) => *hours,
-                None => {
-                    let hours = hours_ns(market, date);
-                    self.hours.push((market, hours));
-                    hours
-                }
-            };
-            // A bar covers the interval before its end, a tick the instant itself.
-            let is_regular = hours.is_some_and(|(open, close)| {
-                record.ts <= close && if is_bar { record.ts > open } else { record.ts >= open }
-            });
-            if !is_regular {
-                record.flags |= flags::EXTENDED;
-            }
-        }
-        Ok(())
-    }
-}
-
 fn merge(
     streams: &mut [Stream],
-    mut phases: VecDeque<Record>,
+    mut phases: Phases,
     scan: &Scan,
     table: &Table,
     sink: &mut dyn InputSink,
@@ -272,13 +217,7 @@ fn merge(
             .filter(|stream| !stream.ready.is_empty())
             .min_by_key(|stream| (stream.ready.front().map(|(record, _)| record.ts), stream.place));
         let record_ts = next.as_ref().and_then(|stream| stream.ready.front()).map(|(record, _)| record.ts);
-        let is_phase_due = |phase: &Record| {
-            // An opening precedes the records of its instant, a close follows them.
-            let is_close = phase.body[3] & 0xff == Phase::Close as u64;
-            record_ts.is_none_or(|ts| phase.ts < ts || (phase.ts == ts && !is_close))
-        };
-        if let Some(phase) = phases.front().copied().filter(is_phase_due) {
-            phases.pop_front();
+        if let Some(phase) = phases.due(record_ts) {
             sink.push(phase, None)?;
             continue;
         }

@@ -43,6 +43,7 @@ mod sums;
 mod write;
 
 pub use stream::DbnStream;
+pub(super) use define::future;
 pub use sums::{DbnSums, dbn_sums};
 pub use write::{DbnWritten, write_dbn};
 

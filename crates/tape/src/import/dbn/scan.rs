@@ -6,6 +6,7 @@ use super::decode::DbnFile;
 use super::define::{Facts, market_of};
 use super::records::{period_ns, record_type, times};
 use crate::import::ImportError;
+use crate::import::terms::shows_pennies;
 use dbn::enums::rtype;
 use dbn::{RecordRefEnum, SType, TsSymbolMap};
 use onetape_calendar::{Market, Zone};
@@ -289,35 +290,32 @@ impl Found {
     }
 
     fn observe(&mut self, record: &RecordRefEnum<'_>, rtype: u8) {
-        const NICKEL: i64 = 50_000_000;
-        const THREE: i64 = 3_000_000_000;
-        let off_grid = |price: i64| price > 0 && price < THREE && price % NICKEL != 0;
         match record {
             RecordRefEnum::Mbp1(m) => {
                 self.has_every_change = true;
-                self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+                self.is_penny |= shows_pennies(m.levels[0].bid_px) || shows_pennies(m.levels[0].ask_px);
             }
             RecordRefEnum::Cmbp1(m) => {
                 self.has_every_change = true;
-                self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+                self.is_penny |= shows_pennies(m.levels[0].bid_px) || shows_pennies(m.levels[0].ask_px);
             }
             RecordRefEnum::Bbo(m) => {
                 self.interval_ns = self.interval_ns.max(period_ns(rtype));
-                self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+                self.is_penny |= shows_pennies(m.levels[0].bid_px) || shows_pennies(m.levels[0].ask_px);
             }
             RecordRefEnum::Cbbo(m) => {
                 self.interval_ns = self.interval_ns.max(period_ns(rtype));
-                self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+                self.is_penny |= shows_pennies(m.levels[0].bid_px) || shows_pennies(m.levels[0].ask_px);
             }
             RecordRefEnum::Mbp10(m) => {
                 self.has_every_change = true;
-                self.is_penny |= off_grid(m.levels[0].bid_px) || off_grid(m.levels[0].ask_px);
+                self.is_penny |= shows_pennies(m.levels[0].bid_px) || shows_pennies(m.levels[0].ask_px);
             }
             RecordRefEnum::Mbo(m) => {
                 self.has_every_change = true;
-                self.is_penny |= off_grid(m.price);
+                self.is_penny |= shows_pennies(m.price);
             }
-            RecordRefEnum::Trade(m) => self.is_penny |= off_grid(m.price),
+            RecordRefEnum::Trade(m) => self.is_penny |= shows_pennies(m.price),
             _ => {}
         }
     }

@@ -11,7 +11,7 @@
 use super::decode::{DbnFile, dbn_error};
 use super::define::{Facts, Undefined, market_of};
 use super::depth::{BookFeed, imbalance};
-use super::merge::ExtendedMarker;
+use crate::import::hours::ExtendedMarker;
 use super::records::{Skipped, convert, period_ns};
 use super::scan::{Found, index_ts};
 use crate::import::ImportError;

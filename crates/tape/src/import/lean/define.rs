@@ -4,7 +4,7 @@ use super::files::{CONTRACT_NAME, Contract, SourceFile, contract_of};
 use super::{LeanKind, LeanRequest, Plan};
 use crate::import::order::Placed;
 use crate::import::sink::define;
-use crate::import::terms::{Listed, class_of, define_listed, hours_ns, index, phases};
+use crate::import::terms::{Listed, class_of, define_listed, hours_ns, index, phases, shows_pennies};
 use crate::import::{ImportError, InputSink, Origin};
 use onetape_calendar::{ClassRow, Date, DayClock, Market, Session, Zone, session};
 use onetape_engine::ids::InstrumentIx;
@@ -150,16 +150,13 @@ impl Definer {
 
     /// Looks at a price of a contract for the tick rule of its class.
     pub(super) fn observe_prices(&mut self, key: Key, records: &[Record]) {
-        const NICKEL: i64 = 50_000_000;
-        const THREE: i64 = 3_000_000_000;
         let Key::Contract { symbol, .. } = key else { return };
         if self.symbols[symbol].is_penny {
             return;
         }
-        let off_grid = |price: i64| price > 0 && price < THREE && price % NICKEL != 0;
         self.symbols[symbol].is_penny = records.iter().any(|record| match record.body() {
-            Some(Body::TradeBar(bar)) => off_grid(bar.close),
-            Some(Body::BidBar(half) | Body::AskBar(half)) => off_grid(half.close),
+            Some(Body::TradeBar(bar)) => shows_pennies(bar.close),
+            Some(Body::BidBar(half) | Body::AskBar(half)) => shows_pennies(half.close),
             _ => false,
         });
     }

@@ -1,8 +1,8 @@
-//! Running database code that may panic on damaged files.
+//! Running library code that may panic on damaged files.
 //!
-//! sled 0.34.7 panics on some damaged logs, when opening, reading and closing. Over a damaged
-//! journal that is a finding, not a defect, so such calls run here: the panic becomes a value
-//! and its message does not reach the terminal.
+//! sled 0.34.7 panics on some damaged logs, when opening, reading and closing; parquet 60 on some
+//! damaged metadata. Over a damaged file that is a finding, not a defect, so such calls run here:
+//! the panic becomes a value and its message does not reach the terminal.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -14,7 +14,10 @@ thread_local! {
 static HOOK: Once = Once::new();
 
 /// Runs `operation`; a panic comes back as its message.
-pub(crate) fn guarded<T>(operation: impl FnOnce() -> T) -> Result<T, String> {
+///
+/// # Errors
+/// The message of the panic.
+pub fn guarded<T>(operation: impl FnOnce() -> T) -> Result<T, String> {
     HOOK.call_once(|| {
         let usual = take_hook();
         set_hook(Box::new(move |info| {

@@ -1,0 +1,11 @@
+//! CSV and Parquet files through profiles: vendors' layouts, hostile files, Parquet, round trip.
+//!
+//! The rows of vendors' layouts are made up; their columns are those that each profile's `layout` names.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+mod hostile;
+mod merge;
+mod parquet;
+mod round_trip;
+mod vendors;
