@@ -51,6 +51,6 @@ pub mod codec;
 pub mod generate;
 pub mod guard;
 pub mod import;
-pub mod quality;
 pub mod names;
+pub mod quality;
 pub mod session;

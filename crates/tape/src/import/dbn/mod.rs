@@ -42,8 +42,8 @@ mod stream;
 mod sums;
 mod write;
 
-pub use stream::DbnStream;
 pub(super) use define::future;
+pub use stream::DbnStream;
 pub use sums::{DbnSums, dbn_sums};
 pub use write::{DbnWritten, write_dbn};
 

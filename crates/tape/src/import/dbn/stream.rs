@@ -11,10 +11,10 @@
 use super::decode::{DbnFile, dbn_error};
 use super::define::{Facts, Undefined, market_of};
 use super::depth::{BookFeed, imbalance};
-use crate::import::hours::ExtendedMarker;
 use super::records::{Skipped, convert, period_ns};
 use super::scan::{Found, index_ts};
 use crate::import::ImportError;
+use crate::import::hours::ExtendedMarker;
 use crate::import::terms::phases;
 use dbn::{RecordRefEnum, SType, TsSymbolMap};
 use onetape_calendar::{Date, Market, Zone, sessions};
