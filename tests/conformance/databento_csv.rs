@@ -103,11 +103,15 @@ fn csv_of_a_dbn_file_imports_to_the_same_records() {
             let Some(csv) = to_csv(&path, pretty) else { continue };
             let mut found = MemorySink::default();
             let result = read_bytes(&profile, &name, &csv, &mut found);
-            // Symbols with blanks that are no option's are no symbol of these profiles.
-            if path.to_string_lossy().contains("IMPACT") && result.is_err() {
-                continue;
+            // Symbols with blanks that are no option's in OCC form (spreads, options on futures) are no
+            // symbols of these profiles: refused by name.
+            match result {
+                Err(error) if error.to_string().contains("is not a symbol of the forms") => {
+                    println!("not compared: {error}");
+                    continue;
+                }
+                result => result.map(drop).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
             }
-            result.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             let mut expected = MemorySink::default();
             read_dbn(&DbnRequest::new(std::slice::from_ref(&path)), &mut expected, &mut |_| {}).unwrap();
             let (found, expected) = (market(&found), market(&expected));

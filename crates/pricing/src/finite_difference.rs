@@ -250,7 +250,9 @@ impl Problem {
             let begin = next.map_or(0.0, |d| self.dividends[d].years);
             let length = end - begin;
             if length > 1e-12 {
-                let steps = ((time_steps as f64 * length / years).ceil() as usize).max(time_steps / 10);
+                // Never more than the whole grid, whatever the quotient of extreme inputs is.
+                let steps =
+                    ((time_steps as f64 * length / years).ceil() as usize).clamp(time_steps / 10, time_steps);
                 self.segment(&mut solver, begin, end, steps);
             }
             let Some(dividend) = next else { break };

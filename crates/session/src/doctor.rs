@@ -345,11 +345,18 @@ fn environment(known: &[String]) -> Finding {
     let mut seen: Vec<String> = seen.filter(|name| name.starts_with("ONETAPE_")).collect();
     seen.sort();
     let stray: Vec<&String> = seen.iter().filter(|name| !known.contains(name)).collect();
-    if let Some(name) = stray.first() {
-        let near = crate::settings::nearest(name, known.iter().map(String::as_str));
-        let hint =
-            near.map_or("no setting has a name like it".to_string(), |near| format!("did you mean {near}?"));
-        return Finding::note("environment", format!("{name} is set and nothing reads it"), &hint);
+    if !stray.is_empty() {
+        let near = |name: &str| crate::settings::nearest(name, known.iter().map(String::as_str));
+        let hints: Vec<String> = stray
+            .iter()
+            .map(|name| match near(name) {
+                Some(near) => format!("{name}: did you mean {near}?"),
+                None => format!("{name}: no setting has a name like it"),
+            })
+            .collect();
+        let names: Vec<&str> = stray.iter().map(|name| name.as_str()).collect();
+        let found = format!("set, and nothing reads it: {}", names.join(", "));
+        return Finding::note("environment", found, &hints.join("; "));
     }
     if seen.is_empty() {
         return Finding::good("environment", "no ONETAPE_… variable is set".to_string());

@@ -110,6 +110,5 @@ fn time(ts: u64) -> String {
 }
 
 fn number(nanos: i64) -> String {
-    let text = onetape_engine::num::Qty(nanos).to_string();
-    text
+    onetape_engine::num::Qty(nanos).to_string()
 }
