@@ -17,7 +17,8 @@ pub struct ResultDiff {
     pub profit_b: Money,
     /// `profit_b − profit_a`: the sum of all orders' differences.
     pub difference: Money,
-    /// Orders that made something else, or that only one run has; paired as told in [`pair`].
+    /// Orders that made something else, or that only one run has; paired by seq and
+    /// legs, else in order by strategy and legs.
     pub orders: Vec<OrderDiff>,
     /// Pairs of orders that made the same.
     pub equal_orders: u64,
