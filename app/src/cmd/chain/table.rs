@@ -81,7 +81,7 @@ fn print(market: &MarketAt, slice: &ExpirySlice, strikes: usize) {
         "vol in % (bid, mid, ask); delta (bs, per 1.00); gamma per $1; vega per point; theta per day; rho per 1 %",
     );
     report::line(
-        "C/P  strike     bid     ask  vol-b  vol-m  vol-a  delta  gamma   vega  theta    rho     OI    vol",
+        "C/P strike     bid     ask  vol-b  vol-m  vol-a  delta  gamma   vega   theta     rho     OI    vol",
     );
     let forward = slice.carry.forward.forward;
     let mut listed: Vec<f64> = slice.series.iter().map(|series| series.strike).collect();
@@ -98,22 +98,22 @@ fn print(market: &MarketAt, slice: &ExpirySlice, strikes: usize) {
 fn row(series: &Series) -> String {
     let letter = if series.right == Right::Call { 'C' } else { 'P' };
     let vol = |n: usize| cell(series.vols[n].map(|vol| 100.0 * vol), 7, 2);
-    let greek = |value: fn(&onetape_pricing::bsm::Risk) -> f64, digits| {
-        cell(series.risk.as_ref().map(value), 7, digits)
+    let greek = |value: fn(&onetape_pricing::bsm::Risk) -> f64, width, digits| {
+        cell(series.risk.as_ref().map(value), width, digits)
     };
     format!(
-        "{letter} {:>9} {} {}{}{}{}{}{}{}{}{}{}{:>7.0}",
+        "{letter} {:>8} {} {}{}{}{}{}{}{}{}{}{}{:>7.0}",
         series.strike,
         cell(series.bid, 7, 2),
         cell(series.ask, 7, 2),
         vol(0),
         vol(1),
         vol(2),
-        greek(|risk| risk.delta, 3),
-        greek(|risk| risk.gamma, 4),
-        greek(|risk| risk.vega / 100.0, 4),
-        greek(|risk| risk.theta / 365.0, 4),
-        greek(|risk| risk.rho / 100.0, 4),
+        greek(|risk| risk.delta, 7, 3),
+        greek(|risk| risk.gamma, 7, 4),
+        greek(|risk| risk.vega / 100.0, 7, 4),
+        greek(|risk| risk.theta / 365.0, 8, 4),
+        greek(|risk| risk.rho / 100.0, 8, 4),
         cell(series.open_interest, 7, 0),
         series.volume
     )
