@@ -119,10 +119,10 @@ proptest! {
         // 4000 terms on a range of 32 reach frequency 390: the decay must be over by then.
         let decay = (model.v0 + model.kappa * model.theta * t) / model.sigma * (1.0 - model.rho * model.rho).sqrt();
         prop_assume!(390.0 * decay > 25.0);
-        // With rho > 0 and much volatility of variance the right tail reaches beyond the series' range: for
-        // v0 = 0.145, kappa = 0.3, theta = 0.005, sigma = 1.06, rho = 0.35, T = 1.74 the strip is exact
+        // With much volatility of variance a tail reaches beyond the series' range: for v0 = 0.145,
+        // kappa = 0.3, theta = 0.005, sigma = 1.06, rho = 0.35, T = 1.74 the strip is exact
         // (0.13007651844641 in 30 digits) and the series 2e-8 off.
-        prop_assume!(model.rho <= 0.0 || model.sigma * t < 1.0);
+        prop_assume!(model.sigma * t < 1.0);
         let strip = Strip::heston(&model, t, StrikeRange { low: x, high: x }, Accuracy::default()).unwrap();
         let mut price = [0.0];
         strip.out_of_the_money(&[x], &mut price).unwrap();
