@@ -1,10 +1,13 @@
 //! What the fuzz targets share.
 
 use onetape_engine::block::Block;
+use onetape_engine::config::RunConfig;
 use onetape_engine::instrument::InstrumentDef;
 use onetape_engine::num::Nanos;
 use onetape_engine::record::Record;
 use onetape_journal::JournalWriter;
+use onetape_session::{BlockSink, Driver};
+use onetape_strategies::Registry;
 use onetape_tape::generate::{GenerateError, GenerateRequest, Sink, generate_into};
 use onetape_tape::session::{SessionMeta, SessionReader, SessionWriter};
 use std::path::{Path, PathBuf};
@@ -51,6 +54,33 @@ pub fn journal(dir: &Path) {
         writer.append(&block).expect("a writable folder");
     }
     writer.finish().expect("a writable folder");
+}
+
+/// The strategy of [`snapshot`].
+pub const STRATEGY: &str = "demo";
+
+/// The state of a run over the sample, after its last block.
+pub fn snapshot() -> Vec<u8> {
+    let mut reader = sample_session(&scratch().join("snapshot.session"));
+    let strategy = Registry::builtin().create(STRATEGY).expect("a listed strategy");
+    let mut driver = Driver::new(RunConfig::default(), vec![strategy]);
+    let mut block = Block::default();
+    let mut last = Nanos(0);
+    while reader.next_block(&mut block).expect("an intact session") {
+        last = block.inputs.last().map_or(last, Record::ts);
+        block = driver.drive(block, &mut Dropped).expect("a sink that takes all");
+    }
+    driver.end(last, &mut Dropped).expect("a sink that takes all");
+    driver.kernel().save().expect("between two blocks")
+}
+
+struct Dropped;
+
+impl BlockSink for Dropped {
+    type Error = std::convert::Infallible;
+    fn put(&mut self, _block: Block) -> Result<Block, Self::Error> {
+        Ok(Block::default())
+    }
 }
 
 /// Passes the first records on and stops there.

@@ -4,6 +4,7 @@ use onetape_engine::block::Block;
 use onetape_strategies::Registry;
 use onetape_tape::codec::{Encoder, Hash};
 use onetape_tape::import::dbn::write_dbn;
+use onetape_tape::import::profile::BUILTIN;
 use onetape_tape::session::SessionReader;
 use std::path::Path;
 
@@ -40,6 +41,11 @@ fn main() {
     for mode in 0..16u8 {
         put("journal", &format!("mode-{mode}"), &[mode, 7, 70], &[0, 1, 2, 255]);
     }
+    for mode in 0..4u8 {
+        put("snapshot", &format!("mode-{mode}"), &[mode, 40, 3], &[0, 1, 2, 255]);
+        put("sealed", &format!("mode-{mode}"), &[mode, 40, 3], &[0, 1, 2, 255]);
+    }
+    profiles(&put);
     let manifest = std::fs::read(scratch.join("sample/manifest.json")).expect("written");
     put("text", "manifest", &[0], &manifest);
     put("text", "settings", &[0], b"[run]\nsession = \"x\"\nseed = 3\n[strategy]\nname = \"demo\"\n");
@@ -66,4 +72,26 @@ fn blocks(reader: &mut SessionReader, put: &impl Fn(&str, &str, &[u8], &[u8])) {
         }
     }
     reader.rewind().expect("an intact session");
+}
+
+/// Per built-in profile a header of every column it names and a row of plausible cells.
+fn profiles(put: &impl Fn(&str, &str, &[u8], &[u8])) {
+    for (mode, (name, text)) in BUILTIN.iter().enumerate() {
+        let quoted = text.lines().filter(|line| line.contains(" = ") && !line.starts_with("layout"));
+        let mut columns: Vec<&str> = quoted.flat_map(|line| line.split('"').skip(1).step_by(2)).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns.retain(|column| !column.contains(' ') && !column.is_empty());
+        let cell = |column: &&str| match *column {
+            c if c.contains("symbol") || c.contains("ticker") => "SPY250221C00600000",
+            c if c.contains("date") || c.contains("expir") => "2025-02-20",
+            c if c.contains("time") || c.contains("ts") || c.contains("window") => "1740061800000000000",
+            c if c.contains("cp_flag") || c.contains("type") => "C",
+            _ => "12.5",
+        };
+        let cells: Vec<&str> = columns.iter().map(cell).collect();
+        let rows = format!("{}\n{}\n", columns.join(","), cells.join(","));
+        put("profile", name, &[mode as u8], rows.as_bytes());
+        put("profile", &format!("own-{name}"), &[255], format!("{text}\n---\n{rows}").as_bytes());
+    }
 }
