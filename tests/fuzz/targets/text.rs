@@ -20,11 +20,11 @@ fuzz_target!(|data: &[u8]| {
     strategy.load(bytes).ok();
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     Settings::parse(text).ok();
-    for value in [text.parse::<Price>().map(|value| value.to_string()), text.parse::<Qty>().map(|v| v.to_string())]
-    {
-        if let Ok(printed) = value {
-            assert_eq!(printed.parse::<Price>().map(|value| value.to_string()), Ok(printed));
-        }
+    if let Ok(price) = text.parse::<Price>() {
+        assert_eq!(price.to_string().parse(), Ok(price));
+    }
+    if let Ok(quantity) = text.parse::<Qty>() {
+        assert_eq!(quantity.to_string().parse(), Ok(quantity));
     }
     text.parse::<Money>().ok();
     text.parse::<Point>().ok();

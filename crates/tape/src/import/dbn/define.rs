@@ -157,8 +157,10 @@ impl Facts {
 /// Contract size of a future whose definition was not read, by product: CME contract
 /// specifications of the equity-index futures.
 fn known_multiplier(symbol: &str) -> Option<i64> {
-    let product = symbol.trim_end_matches(|c: char| c.is_ascii_digit());
-    let product = if product.len() == symbol.len() { symbol } else { &product[..product.len() - 1] };
+    let year_cut = symbol.trim_end_matches(|c: char| c.is_ascii_digit());
+    // Before the year stands the month's letter; without a year all is product.
+    let month = year_cut.char_indices().last().filter(|_| year_cut.len() < symbol.len());
+    let product = &year_cut[..month.map_or(year_cut.len(), |(at, _)| at)];
     Some(match product.split('.').next().unwrap_or(product) {
         "ES" | "RTY" => 50,
         "NQ" => 20,
@@ -277,9 +279,14 @@ mod tests {
         }
         assert_eq!(Facts::guess("XNAS.ITCH", "MSFT"), Facts::Share);
         assert_eq!(Facts::guess("GLBX.MDP3", "ESH1"), Facts::Outright(None));
-        for (symbol, multiplier) in
-            [("ESH1", Some(50)), ("MNQZ24", Some(2)), ("ES.c.0", Some(50)), ("ZCH1", None)]
-        {
+        for (symbol, multiplier) in [
+            ("ESH1", Some(50)),
+            ("MNQZ24", Some(2)),
+            ("ES.c.0", Some(50)),
+            ("ZCH1", None),
+            ("2024", None),
+            ("é4", None),
+        ] {
             assert_eq!(known_multiplier(symbol), multiplier, "{symbol}");
         }
     }
