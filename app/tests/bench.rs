@@ -34,7 +34,7 @@ fn throughput_has_a_row_for_each_budget_and_samples_for_comparison() {
     for name in ["loop", "loop.1000", "loop.5000", "order.1000", "w1.journal", "w1.writer", "w1.bytes"] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
-    for name in ["w1.verify", "w1.rederive", "paced.on", "scan"] {
+    for name in ["w1.verify", "w1.rederive", "paced.on", "scan", "t1.journal", "t1.rederive", "t1.mm1"] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
     for row in report["rows"].as_array().unwrap() {
@@ -84,9 +84,14 @@ fn latency_writes_its_histograms_and_its_picture() {
         report["stages"].as_array().unwrap().iter().map(|stage| stage["name"].as_str().unwrap()).collect();
     assert_eq!(
         stages,
-        ["sync", "hiccup", "bare", "late", "queue", "loop", "journal", "writer", "bytes", "event", "order"]
+        [
+            "sync", "hiccup", "bare", "late", "queue", "loop", "journal", "gate", "bytes", "event", "order",
+            "echo", "wire", "durable"
+        ]
     );
-    assert!(names(&report).contains(&"order.p99"));
+    for name in ["order.p99", "wire.p50.echo", "wire.p99.echo", "durable.p50"] {
+        assert!(names(&report).contains(&name), "{name}");
+    }
     let log = fs::read_to_string(dir.path().join("l.hlog")).unwrap();
     assert_eq!(log.lines().filter(|line| line.starts_with("Tag=")).count(), stages.len());
     assert!(fs::read_to_string(dir.path().join("l.svg")).unwrap().starts_with("<svg"));

@@ -32,6 +32,7 @@ mod anchor;
 mod blocks;
 mod chunk;
 mod copy;
+mod derived;
 mod diff;
 mod error;
 pub mod export;
@@ -56,6 +57,7 @@ mod writer;
 
 pub use anchor::Anchor;
 pub use blocks::Blocks;
+pub use derived::DerivedHash;
 pub use diff::{ConfigChange, Diff, Divergence, diff};
 pub use error::JournalError;
 pub use live::LiveLog;

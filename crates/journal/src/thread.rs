@@ -1,12 +1,16 @@
 //! The writer thread: takes sealed blocks over a bounded channel and gives the emptied ones back.
 //!
 //! It never drops a block; when it falls behind, the loop waits. In a live run it also commits as the
-//! durability level says, and lets orders leave when they may.
+//! durability level says. Orders leave when they may: at the hand-over of their block, on the thread that
+//! hands it over, or, where they wait for the disk, on the writer's thread after the commit.
+//!
+//! A live writer looks for blocks by itself, since waking a thread costs the one that wakes it tens of
+//! microseconds: it naps between looks, longer each time, and is woken only when someone waits for it.
 
 use crate::error::JournalError;
 use crate::snapshots::Snapshot;
 use crate::writer::{JournalSummary, JournalWriter};
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use onetape_engine::block::Block;
 use onetape_engine::event::Event;
 use onetape_engine::ids::{OrderIx, Seq};
@@ -14,13 +18,17 @@ use onetape_engine::num::Nanos;
 use onetape_engine::order::OrderState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 /// Snapshots that wait for the writer at most.
 const SNAPSHOTS: usize = 1;
 /// Blocks in flight at most.
 const IN_FLIGHT: usize = 64;
+/// Blocks that wait for a napping writer before it is woken.
+const WAKE_AT: usize = 8;
+/// A live writer's first nap, and its longest.
+const NAPS: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(5));
 
 /// Result of a writer thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +42,9 @@ pub struct ThreadSummary {
 /// When a writer thread makes blocks durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commits {
-    /// When the journal closes; orders leave once written.
+    /// When the journal closes; orders leave once their block is handed over.
     AtEnd,
-    /// At least so often; orders leave once written.
+    /// At least so often; orders leave once their block is handed over.
     Every(Duration),
     /// At least so often, and before an order leaves.
     BeforeOrders(Duration),
@@ -48,6 +56,10 @@ impl Commits {
             Commits::AtEnd => None,
             Commits::Every(interval) | Commits::BeforeOrders(interval) => Some(interval),
         }
+    }
+
+    fn gates_orders(self) -> bool {
+        matches!(self, Commits::BeforeOrders(_))
     }
 }
 
@@ -80,27 +92,40 @@ impl Issued {
     }
 }
 
-/// Called on the writer's thread with what may leave now.
+/// Called with what may leave now: by [`JournalThread::put`], or on the writer's thread where orders wait
+/// for a commit.
 pub type OnRelease = Box<dyn FnMut(&[Issued]) -> Result<(), JournalError> + Send>;
 
 /// A journal writer on a thread of its own.
-#[derive(Debug)]
 pub struct JournalThread {
     filled: Option<Sender<Block>>,
     emptied: Receiver<Block>,
     snapshots: Sender<Snapshot>,
     handed: u64,
     written: Arc<AtomicU64>,
+    /// The writer of a live run; `None` where it sleeps on the channel.
+    napping: Option<Thread>,
+    /// Orders that wait for a commit.
+    gates_orders: bool,
+    /// What orders leave through at the hand-over.
+    gate: Option<OnRelease>,
+    issued: Vec<Issued>,
     thread: Option<JoinHandle<Result<ThreadSummary, JournalError>>>,
 }
 
+impl std::fmt::Debug for JournalThread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JournalThread").field("handed", &self.handed).field("lag", &self.lag()).finish()
+    }
+}
+
 impl JournalThread {
-    /// Starts a thread that commits when the journal closes.
+    /// Starts a thread that commits when the journal closes; nothing leaves through it.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(writer: JournalWriter) -> Result<JournalThread, JournalError> {
-        JournalThread::start_live(writer, Commits::AtEnd, Box::new(|_| Ok(())))
+        JournalThread::spawn(writer, Commits::AtEnd, None)
     }
 
     /// Starts the thread of a live run.
@@ -112,11 +137,23 @@ impl JournalThread {
         commits: Commits,
         on_release: OnRelease,
     ) -> Result<JournalThread, JournalError> {
+        JournalThread::spawn(writer, commits, Some(on_release))
+    }
+
+    /// A live run's thread has a gate.
+    fn spawn(
+        writer: JournalWriter,
+        commits: Commits,
+        gate: Option<OnRelease>,
+    ) -> Result<JournalThread, JournalError> {
         let (filled, blocks) = bounded::<Block>(IN_FLIGHT);
         let (back, emptied) = bounded::<Block>(IN_FLIGHT);
         let (snapshots, taken) = bounded::<Snapshot>(SNAPSHOTS);
         let written = Arc::new(AtomicU64::new(0));
-        let work = Work { writer, commits, on_release, snapshots: taken, written: Arc::clone(&written) };
+        let (naps, gates_orders) = (gate.is_some(), commits.gates_orders());
+        let (gate, late_gate) = if gates_orders { (None, gate) } else { (gate, None) };
+        let counter = Arc::clone(&written);
+        let work = Work { writer, commits, naps, gate: late_gate, snapshots: taken, written: counter };
         let thread = std::thread::Builder::new()
             .name("journal".to_string())
             .spawn(move || work.run(&blocks, &back))
@@ -131,20 +168,36 @@ impl JournalThread {
             snapshots,
             handed: 0,
             written,
+            napping: naps.then(|| thread.thread().clone()),
+            gates_orders,
+            gate,
+            issued: Vec::new(),
             thread: Some(thread),
         })
     }
 
-    /// Hands a block over and returns an empty one; waits while the writer is behind.
+    /// Hands a block over, lets its orders leave unless they wait for the disk, and returns an empty block;
+    /// waits while the writer is behind.
     ///
     /// # Errors
-    /// The writer's failure.
+    /// The writer's failure, or that of the gate.
     pub fn put(&mut self, block: Block) -> Result<Block, JournalError> {
         let filled = self.filled.as_ref().ok_or(JournalError::Thread)?;
+        if self.gate.is_some() {
+            self.issued.clear();
+            self.issued.extend(Issued::of(&block));
+        }
+        let is_awaited = self.gates_orders && Issued::of(&block).next().is_some();
         if filled.send(block).is_err() {
             return Err(self.join().err().unwrap_or(JournalError::Thread));
         }
         self.handed += 1;
+        if let Some(gate) = self.gate.as_mut().filter(|_| !self.issued.is_empty()) {
+            gate(&self.issued)?;
+        }
+        if let Some(writer) = self.napping.as_ref().filter(|_| is_awaited || filled.len() >= WAKE_AT) {
+            writer.unpark();
+        }
         Ok(self.emptied.try_recv().unwrap_or_default())
     }
 
@@ -169,6 +222,9 @@ impl JournalThread {
 
     fn join(&mut self) -> Result<ThreadSummary, JournalError> {
         self.filled = None;
+        if let Some(writer) = &self.napping {
+            writer.unpark();
+        }
         let thread = self.thread.take().ok_or(JournalError::Thread)?;
         thread.join().map_err(|_| JournalError::Thread)?
     }
@@ -186,7 +242,10 @@ impl Drop for JournalThread {
 struct Work {
     writer: JournalWriter,
     commits: Commits,
-    on_release: OnRelease,
+    /// Whether it looks for blocks by itself.
+    naps: bool,
+    /// What orders leave through after a commit.
+    gate: Option<OnRelease>,
     snapshots: Receiver<Snapshot>,
     written: Arc<AtomicU64>,
 }
@@ -201,7 +260,9 @@ impl Work {
                 Ok(mut block) => {
                     self.writer.append(&block)?;
                     self.written.fetch_add(1, Ordering::Relaxed);
-                    issued.extend(Issued::of(&block));
+                    if self.gate.is_some() {
+                        issued.extend(Issued::of(&block));
+                    }
                     is_dirty = true;
                     block.inputs.clear();
                     block.cold.clear();
@@ -215,25 +276,28 @@ impl Work {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             let is_over = self.commits.interval().is_some_and(|interval| committed_at.elapsed() >= interval);
-            let waits = matches!(self.commits, Commits::BeforeOrders(_)) && !issued.is_empty();
+            let waits = !issued.is_empty();
             // Blocks that queue up behind an order share its commit, for one interval at most.
             if is_dirty && (is_over || (waits && blocks.is_empty())) {
-                self.writer.commit()?;
+                self.commit(&mut issued)?;
                 (committed_at, is_dirty) = (Instant::now(), false);
-            } else if waits {
-                continue;
-            }
-            if !issued.is_empty() {
-                (self.on_release)(&issued)?;
-                issued.clear();
             }
         }
         if !issued.is_empty() {
-            self.writer.commit()?;
-            (self.on_release)(&issued)?;
+            self.commit(&mut issued)?;
         }
         let journal = self.writer.finish()?;
         Ok(ThreadSummary { journal, cpu: thread_cpu() })
+    }
+
+    /// Makes everything durable, then lets leave what waited for it.
+    fn commit(&mut self, issued: &mut Vec<Issued>) -> Result<(), JournalError> {
+        self.writer.commit()?;
+        if let Some(gate) = self.gate.as_mut().filter(|_| !issued.is_empty()) {
+            gate(issued)?;
+            issued.clear();
+        }
+        Ok(())
     }
 
     /// The next block; times out when what was written since `dirty_since` must be committed.
@@ -242,9 +306,23 @@ impl Work {
         blocks: &Receiver<Block>,
         dirty_since: Option<Instant>,
     ) -> Result<Block, RecvTimeoutError> {
-        match self.commits.interval().zip(dirty_since) {
-            Some((interval, since)) => blocks.recv_timeout(interval.saturating_sub(since.elapsed())),
-            None => blocks.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        if !self.naps {
+            return blocks.recv().map_err(|_| RecvTimeoutError::Disconnected);
+        }
+        let (mut nap, longest) = NAPS;
+        loop {
+            match blocks.try_recv() {
+                Ok(block) => return Ok(block),
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {}
+            }
+            let due = self.commits.interval().zip(dirty_since);
+            let left = due.map(|(interval, since)| interval.saturating_sub(since.elapsed()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(RecvTimeoutError::Timeout);
+            }
+            std::thread::park_timeout(left.map_or(nap, |left| nap.min(left)));
+            nap = (nap * 2).min(longest);
         }
     }
 }
@@ -254,4 +332,85 @@ fn thread_cpu() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let ns = text.split_whitespace().next()?.parse().ok()?;
     Some(Duration::from_nanos(ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryStore;
+    use onetape_engine::event::{Derived, StateReason};
+    use onetape_engine::ids::InstrumentIx;
+    use onetape_engine::record::{Body, Head, Record};
+    use std::sync::Mutex;
+    use std::thread::ThreadId;
+
+    /// A block that sends order 3.
+    fn sends() -> Block {
+        let event = Event::State {
+            order: OrderIx(3),
+            from: OrderState::Submitted,
+            to: OrderState::Approved,
+            reason: StateReason::RiskApproved,
+        };
+        let seal = Record::new(Head::at(Nanos(5), InstrumentIx::NONE), Body::Seal);
+        let derived = vec![Derived { after: 1, ts: Nanos(5), cause: 0, event }];
+        Block { inputs: vec![seal], derived, ..Block::default() }
+    }
+
+    type Left = Arc<Mutex<Vec<(Issued, ThreadId)>>>;
+
+    fn start(disk: &MemoryStore, commits: Commits) -> (JournalThread, Left) {
+        let writer = JournalWriter::over_store(Box::new(disk.clone()), [7; 32]).unwrap();
+        let left = Left::default();
+        let gate = Arc::clone(&left);
+        let on_release = Box::new(move |issued: &[Issued]| {
+            let here = std::thread::current().id();
+            gate.lock().unwrap().extend(issued.iter().map(|issued| (*issued, here)));
+            Ok(())
+        });
+        (JournalThread::start_live(writer, commits, on_release).unwrap(), left)
+    }
+
+    const ORDER: Issued = Issued { seq: 1, ts: Nanos(5), order: OrderIx(3), is_cancel: false };
+
+    #[test]
+    fn an_order_leaves_at_the_hand_over_on_the_callers_thread() {
+        for commits in [Commits::AtEnd, Commits::Every(Duration::from_millis(1))] {
+            let disk = MemoryStore::default();
+            // However long the disk takes.
+            disk.hold_commit(1);
+            let (mut thread, left) = start(&disk, commits);
+            thread.put(sends()).unwrap();
+            assert_eq!(*left.lock().unwrap(), [(ORDER, std::thread::current().id())]);
+            disk.release();
+            thread.finish().unwrap();
+            assert_eq!(left.lock().unwrap().len(), 1, "and does not leave again");
+        }
+    }
+
+    #[test]
+    fn an_order_that_waits_for_the_disk_leaves_after_the_commit() {
+        let disk = MemoryStore::default();
+        disk.hold_commit(1);
+        let (mut thread, left) = start(&disk, Commits::BeforeOrders(Duration::from_secs(60)));
+        thread.put(sends()).unwrap();
+        disk.wait_until_held();
+        assert!(left.lock().unwrap().is_empty());
+        disk.release();
+        thread.finish().unwrap();
+        let left = left.lock().unwrap();
+        assert!(left.len() == 1 && left[0].0 == ORDER && left[0].1 != std::thread::current().id());
+    }
+
+    /// Blocks that wait wake a napping writer; all are written, in order.
+    #[test]
+    fn a_napping_writer_finds_every_block() {
+        let disk = MemoryStore::default();
+        let (mut thread, _) = start(&disk, Commits::AtEnd);
+        for n in 0..500u64 {
+            let tick = Record::new(Head::at(Nanos(n), InstrumentIx::NONE), Body::Tick);
+            thread.put(Block { first_seq: n, inputs: vec![tick], ..Block::default() }).unwrap();
+        }
+        assert_eq!(thread.finish().unwrap().journal.blocks, 500);
+    }
 }

@@ -5,7 +5,7 @@ use crate::error::RunError;
 use crate::run_folder::{RunFolder, RunId};
 use crate::settings::JournalMode;
 use onetape_engine::block::Block;
-use onetape_journal::{HashOnly, JournalThread, JournalWriter};
+use onetape_journal::{DerivedHash, JournalThread, JournalWriter};
 use std::time::Duration;
 
 /// A run's sink.
@@ -14,7 +14,7 @@ pub enum Sink {
     /// Journal mode `full`.
     Journal(Box<JournalThread>),
     /// Journal mode `off`.
-    Hashes(Box<HashOnly>),
+    Hashes(Box<DerivedHash>),
 }
 
 /// Totals of a closed sink.
@@ -43,7 +43,7 @@ impl Sink {
                 let writer = JournalWriter::create(&folder.journal(), id.0)?;
                 Ok(Sink::Journal(Box::new(JournalThread::start(writer)?)))
             }
-            JournalMode::Off => Ok(Sink::Hashes(Box::new(HashOnly::new(id.0)))),
+            JournalMode::Off => Ok(Sink::Hashes(Box::default())),
         }
     }
 
@@ -71,16 +71,13 @@ impl Sink {
                     cpu: done.cpu,
                 })
             }
-            Sink::Hashes(hashes) => {
-                let summary = hashes.summary();
-                Ok(SinkSummary {
-                    head_hash: String::new(),
-                    derived_hash: summary.derived_hash.to_string(),
-                    bytes: 0,
-                    frame_bytes: 0,
-                    cpu: None,
-                })
-            }
+            Sink::Hashes(hashes) => Ok(SinkSummary {
+                head_hash: String::new(),
+                derived_hash: hashes.hash().to_string(),
+                bytes: 0,
+                frame_bytes: 0,
+                cpu: None,
+            }),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::report;
 use clap::Args;
 use onetape_session::bench::{LatencyPlan, latency, svg};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(
@@ -25,7 +25,7 @@ pub(crate) struct LatencyArgs {
     /// An order on each so many-th quote.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     order_every: u64,
-    /// `order`: an order leaves only after its block is durable; else it leaves once written.
+    /// `order`: an order leaves only after its block is durable; else once its block is handed over.
     #[arg(long, value_enum, default_value_t = Level::Buffered)]
     durability: Level,
     /// Write every stage's histogram as an HdrHistogram interval log.
@@ -36,7 +36,14 @@ pub(crate) struct LatencyArgs {
     svg: Option<PathBuf>,
 }
 
+/// Whoever waits for a measurement wants to know first that it cannot be kept.
+fn check_folder(path: &Path) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), |folder| std::fs::read_dir(folder).map(|_| ()).map_err(|e| Failure::io(path, &e)))
+}
+
 pub(crate) fn run(args: &LatencyArgs, session: &Session<'_>) -> Result<u8, Failure> {
+    args.hlog.iter().chain(&args.svg).try_for_each(|path| check_folder(path))?;
     let plan = LatencyPlan {
         rate: args.rate,
         events: args.events,

@@ -12,7 +12,7 @@ use onetape_engine::block::Block;
 use onetape_engine::ids::InstrumentIx;
 use onetape_engine::num::Nanos;
 use onetape_engine::record::{Body, Head, Record};
-use onetape_journal::{HashOnly, JournalThread, JournalWriter, verify_with};
+use onetape_journal::{JournalThread, JournalWriter, verify_with};
 use onetape_strategies::Registry;
 use onetape_tape::codec::{Decoder, Encoder, Hash};
 use std::path::{Path, PathBuf};
@@ -167,7 +167,7 @@ pub(super) fn paced_rows(events: u64, rows: &mut Vec<Row>) -> Result<(), RunErro
 }
 
 fn hash_only(events: u64) -> Result<f64, RunError> {
-    let mut sink = Sink::Hashes(Box::new(HashOnly::new([0; 32])));
+    let mut sink = Sink::Hashes(Box::default());
     Ok(each(drive(worked(), ends(events), Walk::new(1, events), &mut sink)?.cpu, events))
 }
 

@@ -87,3 +87,50 @@ pub fn thread_cpu() -> Duration {
 pub fn process_cpu() -> Duration {
     clock(ClockId::ProcessCPUTime)
 }
+/// Which of two cores a thread of a latency run is given, so that the one that sends does not take turns with
+/// the one that is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The core of whoever plays the market.
+    Market,
+    /// The core of the loop.
+    Loop,
+}
+
+/// Keeps the calling thread on one core until dropped. Does nothing where the system cannot.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    #[cfg(target_os = "linux")]
+    before: Option<rustix::thread::CpuSet>,
+}
+
+impl Pinned {
+    #[cfg(target_os = "linux")]
+    pub(super) fn to(place: Place) -> Pinned {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        let before = sched_getaffinity(None).ok().filter(|allowed| {
+            let mut cores = (0..CpuSet::MAX_CPU).rev().filter(|core| allowed.is_set(*core));
+            let last = cores.next();
+            let core = if place == Place::Loop { last } else { cores.next().or(last) };
+            let mut one = CpuSet::new();
+            core.into_iter().for_each(|core| one.set(core));
+            sched_setaffinity(None, &one).is_ok()
+        });
+        Pinned { before }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn to(_: Place) -> Pinned {
+        Pinned {}
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        if let Some(before) = &self.before {
+            // What could be narrowed can be widened again.
+            rustix::thread::sched_setaffinity(None, before).ok();
+        }
+    }
+}

@@ -9,13 +9,16 @@ mod compare;
 mod curve;
 mod journal;
 mod latency;
+mod loopback;
 mod machine;
 mod memory;
 mod paced;
+mod path;
 mod stages;
 mod strategy;
 mod tape;
 mod throughput;
+mod ticks;
 
 pub use compare::{Comparison, Verdict, compare};
 pub use curve::svg;

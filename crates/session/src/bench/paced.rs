@@ -1,9 +1,11 @@
 //! Events sent at planned instants, and what the machine does to them by itself.
 
 use super::latency::LatencyPlan;
+use super::machine::{Pinned, Place};
 use super::stages::histogram;
 use crate::error::RunError;
-use crossbeam::channel::{RecvTimeoutError, Sender, TryRecvError, bounded};
+use crate::live::{Came, Intake};
+use crossbeam::channel::{Receiver, Sender, bounded};
 use hdrhistogram::Histogram;
 use onetape_engine::record::Record;
 use std::fs::File;
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Events that wait in the queue at most; then the source waits, and its events are late.
-const QUEUE: usize = 1 << 16;
+pub(super) const QUEUE: usize = 1 << 16;
 /// Wait of a thread that has nothing to do.
 const IDLE: Duration = Duration::from_millis(50);
 /// Pairs of bare syncs that are timed.
@@ -37,7 +39,7 @@ impl Watch {
     }
 
     /// Spins, or sleeps while there is time for it, until `ns`; returns the time.
-    fn wait(self, ns: u64) -> u64 {
+    pub(super) fn wait(self, ns: u64) -> u64 {
         // A sleep overshoots by some 60 µs; what is left is spun away.
         const SLEEP_FROM_NS: u64 = 200_000;
         loop {
@@ -54,12 +56,13 @@ impl Watch {
 }
 
 /// When the n-th event is to be sent.
-fn planned(n: u64, rate: u64) -> u64 {
+pub(super) fn planned(n: u64, rate: u64) -> u64 {
     // A beginning in the future lets both threads start.
     20_000_000 + (u128::from(n) * 1_000_000_000 / u128::from(rate.max(1))) as u64
 }
 
 fn source(watch: Watch, start_ns: u64, rate: u64, records: &[Record], queue: &Sender<Parcel>) {
+    let _pinned = Pinned::to(Place::Market);
     for (n, record) in (0u64..).zip(records) {
         let planned_ns = start_ns + planned(n, rate);
         watch.wait(planned_ns);
@@ -72,37 +75,48 @@ fn source(watch: Watch, start_ns: u64, rate: u64, records: &[Record], queue: &Se
     }
 }
 
-/// Runs a source beside `consume`, which takes every parcel with its number, and `None` while there is none; it
-/// says how long it can wait then, and the thread sleeps so long as a live run's does.
+/// Runs a source beside `consume`; see [`drain`].
 pub(super) fn run<E>(
     plan: &LatencyPlan,
     records: &[Record],
     watch: Watch,
-    mut consume: impl FnMut(Option<(u64, &Parcel)>) -> Result<Duration, E>,
+    consume: impl FnMut(Option<(u64, &Parcel)>) -> Result<Duration, E>,
 ) -> Result<(), E> {
-    let (sender, receiver) = bounded(QUEUE);
+    let (sender, queue) = bounded(QUEUE);
     let start_ns = watch.ns();
     std::thread::scope(|scope| {
         scope.spawn(move || source(watch, start_ns, plan.rate, records, &sender));
-        let mut n = 0;
-        loop {
-            let parcel = match receiver.try_recv() {
-                Ok(parcel) => parcel,
-                Err(TryRecvError::Empty) => match receiver.recv_timeout(consume(None)?) {
-                    Ok(parcel) => parcel,
-                    Err(RecvTimeoutError::Timeout) => continue,
-                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                },
-                Err(TryRecvError::Disconnected) => return Ok(()),
-            };
-            consume(Some((n, &parcel)))?;
-            n += 1;
-        }
+        drain(queue, consume)
     })
+}
+
+/// Gives `consume` every parcel with its number, and `None` while there is none; it says how long it can wait
+/// then, and the thread waits as a live run's does.
+pub(super) fn drain<E>(
+    queue: Receiver<Parcel>,
+    mut consume: impl FnMut(Option<(u64, &Parcel)>) -> Result<Duration, E>,
+) -> Result<(), E> {
+    let _pinned = Pinned::to(Place::Loop);
+    let (mut intake, mut n) = (Intake::new(queue), 0);
+    loop {
+        let mut came = intake.look();
+        if matches!(came, Came::Nothing) {
+            came = intake.wait(consume(None)?);
+        }
+        match came {
+            Came::Item(parcel) => {
+                consume(Some((n, &parcel)))?;
+                n += 1;
+            }
+            Came::Nothing => {}
+            Came::Over => return Ok(()),
+        }
+    }
 }
 
 /// One thread that only waits for planned instants.
 pub(super) fn hiccups(plan: &LatencyPlan) -> Histogram<u64> {
+    let _pinned = Pinned::to(Place::Loop);
     let (watch, mut late) = (Watch(Instant::now()), histogram());
     for n in 0..plan.warmup + plan.events {
         let due = planned(n, plan.rate);

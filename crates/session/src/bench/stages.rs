@@ -80,7 +80,8 @@ impl Stage {
 impl LatencyReport {
     /// The curves worth a picture: whole paths and both calibrations.
     pub fn curves(&self) -> Vec<Curve> {
-        let whole = |stage: &&Stage| ["order", "event", "bare", "hiccup"].contains(&stage.name);
+        let whole =
+            |stage: &&Stage| ["order", "event", "bare", "hiccup", "echo", "wire"].contains(&stage.name);
         self.stages.iter().filter(whole).map(Stage::curve).collect()
     }
 
@@ -113,21 +114,30 @@ pub(super) fn rows(stages: &[Stage], durability: Durability) -> Vec<Row> {
         let stage = stages.iter().find(|stage| stage.name == name);
         stage.map_or(0.0, |stage| stage.percentiles[index] as f64 / 1e3)
     };
+    let disk = Some(1.5 * us("sync", 0));
     let waits = matches!(durability.commits(), Commits::BeforeOrders(_));
-    let (p50, p99) = if waits {
-        (Some(1.5 * us("sync", 0)), None)
-    } else {
-        (Some(5.0), Some(f64::max(25.0, 2.0 * us("hiccup", 2))))
-    };
+    let (p50, p99) =
+        if waits { (disk, None) } else { (Some(5.0), Some(f64::max(25.0, 2.0 * us("hiccup", 2)))) };
+    // An echo waits for no disk.
+    let times = |bar: f64| Some(bar).filter(|_| !waits);
+    let ratio = |index: usize| us("wire", index) / us("echo", index).max(1e-3);
     vec![
-        Row::context("sync.p50", "two bare syncs, p50", us("sync", 0), "µs"),
         Row::context("hiccup.p99", "the machine's own hiccups, p99", us("hiccup", 2), "µs"),
         Row::context("bare.p50", "bare hand-over, p50", us("bare", 0), "µs"),
         Row::context("bare.p99", "bare hand-over, p99", us("bare", 2), "µs"),
-        Row::cost("order.p50", "market bytes → order bytes, p50", us("order", 0), "µs", p50),
-        Row::cost("order.p99", "market bytes → order bytes, p99", us("order", 2), "µs", p99),
-        Row::cost("event.p50", "market bytes → applied, p50", us("event", 0), "µs", None),
-        Row::cost("event.p99", "market bytes → applied, p99", us("event", 2), "µs", None),
-        Row::cost("loop.p50", "decode, loop, risk and order, p50", us("loop", 0), "µs", None),
+        Row::cost("order.p50", "in process: market bytes → order bytes, p50", us("order", 0), "µs", p50),
+        Row::cost("order.p99", "in process: market bytes → order bytes, p99", us("order", 2), "µs", p99),
+        Row::cost("event.p50", "  market bytes → applied, p50", us("event", 0), "µs", None),
+        Row::cost("event.p99", "  market bytes → applied, p99", us("event", 2), "µs", None),
+        Row::cost("loop.p50", "  decode, loop, risk and order, p50", us("loop", 0), "µs", None),
+        Row::context("echo.p50", "bare echo over loopback, p50", us("echo", 0), "µs"),
+        Row::context("echo.p99", "bare echo over loopback, p99", us("echo", 2), "µs"),
+        Row::cost("wire.p50", "over loopback: market bytes → order bytes, p50", us("wire", 0), "µs", None),
+        Row::cost("wire.p99", "over loopback: market bytes → order bytes, p99", us("wire", 2), "µs", None),
+        Row::cost("wire.p50.echo", "  p50 ÷ that of the bare echo", ratio(0), "×", times(2.0)),
+        Row::cost("wire.p99.echo", "  p99 ÷ that of the bare echo", ratio(2), "×", times(3.0)),
+        Row::context("sync.p50", "two bare syncs, p50", us("sync", 0), "µs"),
+        Row::cost("durable.p50", "over loopback, durability order, p50", us("durable", 0), "µs", disk),
+        Row::cost("durable.p99", "over loopback, durability order, p99", us("durable", 2), "µs", None),
     ]
 }

@@ -107,7 +107,7 @@ impl Tape {
         Tape::of(format!("W1, {instruments} instruments"), blocks, None)
     }
 
-    fn of(name: String, blocks: Vec<Block>, read_ns: Option<f64>) -> Tape {
+    pub(super) fn of(name: String, blocks: Vec<Block>, read_ns: Option<f64>) -> Tape {
         let inputs = blocks.iter().map(|block| block.inputs.len() as u64).sum();
         Tape { name, blocks, inputs, read_ns }
     }

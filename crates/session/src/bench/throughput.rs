@@ -3,10 +3,13 @@
 use super::journal::{self, Journaled};
 use super::strategy::{Checksum, Discard, Settings, WORK_ROUNDS};
 use super::tape::{Tape, Walk};
+use super::ticks;
 use super::{Report, Row, join, thread_cpu};
 use crate::driver::{BlockSink, DriveError, Driver};
 use crate::error::RunError;
+use onetape_engine::Strategy;
 use onetape_engine::block::Block;
+use onetape_engine::config::RunConfig;
 use onetape_engine::num::Nanos;
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -43,9 +46,24 @@ pub(super) fn drive<K: BlockSink>(
 where
     RunError: From<DriveError<K::Error>>,
 {
-    let config = settings.config();
-    let mut driver = Driver::new(config.clone(), vec![settings.strategy()]);
-    driver.start(&config, first, sink)?;
+    let (cpu, driver) = drive_strategy(&settings.config(), settings.strategy(), (first, last), blocks, sink)?;
+    let strategy = driver.kernel().strategies().next().cloned().unwrap_or_default();
+    Ok(Driven { cpu, strategy })
+}
+
+/// As [`drive`] with any strategy; CPU of the loop thread inside the loop, and the driver at the end.
+pub(super) fn drive_strategy<S: Strategy, K: BlockSink>(
+    config: &RunConfig,
+    strategy: S,
+    (first, last): (Nanos, Nanos),
+    blocks: impl Iterator<Item = Block>,
+    sink: &mut K,
+) -> Result<(Duration, Driver<S>), RunError>
+where
+    RunError: From<DriveError<K::Error>>,
+{
+    let mut driver = Driver::new(config.clone(), vec![strategy]);
+    driver.start(config, first, sink)?;
     let mut cpu = Duration::ZERO;
     for block in blocks {
         let started = thread_cpu();
@@ -53,8 +71,7 @@ where
         cpu += thread_cpu() - started;
     }
     driver.end(last, sink)?;
-    let strategy = driver.kernel().strategies().next().cloned().unwrap_or_default();
-    Ok(Driven { cpu, strategy })
+    Ok((cpu, driver))
 }
 
 impl From<DriveError<Infallible>> for RunError {
@@ -116,13 +133,20 @@ pub fn throughput(plan: &ThroughputPlan, progress: &mut dyn FnMut(&str)) -> Resu
             say("paced journal");
             journal::paced_rows(plan.events, &mut rows)?;
         }
+        {
+            let tape = ticks::tape(plan.events);
+            say("journal of levels and trades");
+            journal_rows("t1", &tape, &mut rows)?;
+            say("market making");
+            ticks::rows(&tape, &mut rows)?;
+        }
         if let Some(tape) = &session {
             say("journal of the session");
             journal_rows("session", tape, &mut rows)?;
         }
         repetitions.push(rows);
     }
-    let mut tape = format!("{} quotes, W1 rules, in memory", plan.events);
+    let mut tape = format!("{} quotes of W1, {} records of T1, in memory", plan.events, plan.events);
     if let Some(session) = &session {
         tape.push_str(&format!("; {} inputs of session {}", session.inputs, session.name));
     }
@@ -236,7 +260,11 @@ fn journal_rows(name: &str, tape: &Tape, rows: &mut Vec<Row>) -> Result<(), RunE
             "    journal bytes per input",
             bytes,
             "B",
-            Some(if name == "w1" { 13.0 } else { 18.0 }),
+            match name {
+                "w1" => Some(13.0),
+                "session" => Some(18.0),
+                _ => None,
+            },
         ),
     ]);
     journal::check_rows(name, &folder, &head, rows)

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  Source ─(source thread)─> bounded queue ─> Sequencer{Driver{Kernel}} ─(bounded)─> journal thread
-//!                                               clock, ticks, seals, lag      │        └─> released.jsonl
+//!                                               clock, ticks, seals, lag      │        └─> released.jsonl (`order`)
+//!                                                       released.jsonl, at the hand-over (other levels)
 //!                                                               follower, tail.sock (read beside it)
 //! ```
 //!
@@ -23,6 +24,7 @@ mod release;
 mod runtime;
 mod sequencer;
 mod source;
+mod wait;
 
 pub use clock::{Clock, RunClock, Speed};
 pub use follower::Followed;
@@ -32,3 +34,4 @@ pub use release::{Found, RELEASE_FILE, ReleaseLog};
 pub use runtime::{PaperRequest, PaperSummary, ResumeRequest, Stop, paper, resume};
 pub use sequencer::{Added, LiveSink, Next, SEAL_EVERY, Sequencer, is_sequencers};
 pub use source::{DbnSource, SessionSource, Source};
+pub(crate) use wait::{Came, Intake};

@@ -18,9 +18,9 @@ const PLAN_FILE: &str = "paper.toml";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
-    /// When the run ends; a crash may lose all of it.
+    /// When the run ends; an order leaves at the hand-over of its block, and a crash may lose the whole run.
     Buffered,
-    /// Every 50 ms; a crash may lose what is younger.
+    /// Every 50 ms; an order leaves at the hand-over of its block, and a crash may lose what is younger.
     #[default]
     Interval,
     /// An order leaves only after its block and all before it are durable.

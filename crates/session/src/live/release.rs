@@ -1,8 +1,8 @@
 //! The gate that orders leave through, and its log `released.jsonl`.
 //!
-//! In a paper run the venue is inside the loop, so a release is a line in this log, written by the
-//! journal's thread when the durability level lets the order leave. A gateway to a broker stands in the
-//! same place. The log is what the outside world was told: after a crash it is compared with the
+//! In a paper run the venue is inside the loop, so a release is a line in this log: written by the loop's
+//! thread as it hands over the order's block, or, at durability `order`, by the journal's thread once the block
+//! is durable. A gateway to a broker stands in the same place. The log is what the outside world was told: after a crash it is compared with the
 //! journal, what was durable and not released is released then, and nothing is released twice.
 
 use crate::error::RunError;

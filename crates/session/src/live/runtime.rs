@@ -7,6 +7,7 @@ use super::recover::recover;
 use super::release::{Found, ReleaseLog};
 use super::sequencer::{Added, LiveSink, Next, Sequencer};
 use super::source::{Delivered, Source, SourceThread};
+use super::wait::Came;
 use crate::collect::Collector;
 use crate::driver::DriveError;
 use crate::error::RunError;
@@ -15,7 +16,6 @@ use crate::replay::{FeedError, Progress, RunSummary, Watched, summarize};
 use crate::run_folder::{Finished, RunFolder, paper_run_id};
 use crate::settings::Settings;
 use crate::sink::Sink;
-use crossbeam::channel::{RecvTimeoutError, TryRecvError};
 use onetape_engine::block::Block;
 use onetape_engine::config::RunConfig;
 use onetape_engine::num::Nanos;
@@ -320,31 +320,28 @@ impl Queue {
         Ok(())
     }
 
+    fn came(&mut self, came: Came<Delivered>) -> Result<(), RunError> {
+        match came {
+            Came::Item(delivered) => self.put(delivered)?,
+            Came::Nothing => {}
+            Came::Over => self.is_over = true,
+        }
+        Ok(())
+    }
+
     /// Looks for a batch when the last one is used up.
     fn refill(&mut self) -> Result<(), RunError> {
         if self.next().is_some() || self.is_over {
             return Ok(());
         }
-        match self.thread.batches.try_recv() {
-            Ok(delivered) => self.put(delivered),
-            Err(TryRecvError::Empty) => Ok(()),
-            Err(TryRecvError::Disconnected) => {
-                self.is_over = true;
-                Ok(())
-            }
-        }
+        let came = self.thread.batches.look();
+        self.came(came)
     }
 
     /// Waits for a batch at most so long.
     fn wait_for(&mut self, wait: Duration) -> Result<(), RunError> {
-        match self.thread.batches.recv_timeout(wait) {
-            Ok(delivered) => self.put(delivered),
-            Err(RecvTimeoutError::Timeout) => Ok(()),
-            Err(RecvTimeoutError::Disconnected) => {
-                self.is_over = true;
-                Ok(())
-            }
-        }
+        let came = self.thread.batches.wait(wait);
+        self.came(came)
     }
 
     /// Waits for the first record; false when none will come.

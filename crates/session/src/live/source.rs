@@ -4,6 +4,7 @@
 //! recorded run left in its session are that run's own and are not taken.
 
 use super::sequencer::is_sequencers;
+use super::wait::Intake;
 use crate::error::RunError;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use onetape_engine::block::Block;
@@ -143,7 +144,7 @@ pub(super) type Delivered = Result<Block, RunError>;
 
 /// The reading thread and its queue.
 pub(super) struct SourceThread {
-    pub(super) batches: Receiver<Delivered>,
+    pub(super) batches: Intake<Delivered>,
     pub(super) emptied: Sender<Block>,
     thread: JoinHandle<()>,
 }
@@ -157,7 +158,7 @@ impl SourceThread {
             .name("source".to_string())
             .spawn(move || read(source.as_mut(), &filled, &recycled))
             .map_err(|source| RunError::Io { path: "source thread".to_string(), source })?;
-        Ok(SourceThread { batches, emptied, thread })
+        Ok(SourceThread { batches: Intake::new(batches), emptied, thread })
     }
 
     /// Lets go of the source; one that waits for its feed ends with the process.

@@ -93,6 +93,15 @@ impl Encoder {
     }
 }
 
+/// Appends the bytes of a block's derived lane: those that [`Sealed::derived`] spans in its frame.
+///
+/// # Errors
+/// Derived events out of place, or a lane beyond its bound. What was appended is then of no use.
+pub fn encode_derived(block: &Block, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    check_derived(block)?;
+    lane::encode("derived", &block.derived, out).map(|_| ())
+}
+
 /// Checks what the format presumes of a block before it is written.
 fn check_block(block: &Block) -> Result<(), CodecError> {
     for (lane, found, max) in
