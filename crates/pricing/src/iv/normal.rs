@@ -71,8 +71,12 @@ pub fn normal_vol(quote: &ForwardQuote, right: Right) -> Result<f64, IvError> {
     let mut v = start(value, distance);
     for _ in 0..8 {
         let step = step(v, value, distance);
+        // Among subnormal prices the step has no digits: the start stands.
+        if step.is_nan() {
+            break;
+        }
         v += step;
-        if step.abs() <= LAST_STEP * v || step.is_nan() {
+        if step.abs() <= LAST_STEP * v {
             break;
         }
     }
@@ -95,4 +99,19 @@ pub(super) fn step(v: f64, value: f64, distance: f64) -> f64 {
     let h3 = third - slope * (3.0 * curvature - 2.0 * slope);
     let newton = -f / slope;
     newton * (1.0 + 0.5 * h2 * newton) / (1.0 + newton * (h2 + h3 * newton / 6.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A price of 2⁻¹⁰⁷³ has no digits to iterate on, but its volatility is finite: V √(2π/T) at the money.
+    #[test]
+    fn subnormal_prices() {
+        for (forward, strike) in [(0.3, 0.3), (1.0, 1.0)] {
+            let quote = ForwardQuote { price: 1e-323, forward, strike, years: 1.0 };
+            let vol = normal_vol(&quote, Right::Call).unwrap();
+            assert!(vol > 0.0 && vol < 1e-321, "{vol}");
+        }
+    }
 }
