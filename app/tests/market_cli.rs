@@ -188,6 +188,10 @@ fn a_wrong_command_is_named() {
         (vec!["chain", DEMO, "--dividend", "x"], 2, "--dividend"),
         (vec!["chain", DEMO, "--rate", "nan"], 2, "--rate"),
         (vec!["vol", "smile", DEMO, "--model", "sbr"], 2, "sabr"),
+        (vec!["vol", "vix", "--csv", "q.csv", "--near", "0.1", "--next", "0.2,0"], 3, "q.csv"),
+        (vec!["chain", DEMO, "--follow", "--from", "15:50", "--at", "15:45"], 2, "--from"),
+        (vec!["payoff", "--run", "none"], 2, "--at"),
+        (vec!["payoff", "--run", "none", "--at", "12"], 3, "none"),
         (vec!["vol", "surface", DEMO, "--beta", "2", "--model", "sabr"], 2, "--beta"),
         (vec!["vol", "realised", DEMO, "--window", "9999"], 3, "sessions"),
         (vec!["vol", "vix", "--csv", "none.csv", "--near", "0.1,0", "--next", "0.2,0"], 3, "none.csv"),
@@ -211,4 +215,79 @@ fn a_wrong_command_is_named() {
         assert_eq!(found, code, "{args:?}: {message}");
         assert!(message.contains(says), "{args:?} says: {message}");
     }
+}
+
+/// Term structure, forwards, regime, models and local volatility agree with each other on the demo.
+#[test]
+fn term_structure_forwards_and_models_agree() {
+    let at = [DEMO, "--at", "10:00", "--rate", "0.043"];
+    let term = json(&[&["vol", "term"], &at[..]].concat());
+    let forwards = json(&[&["chain", "--forwards"], &at[..]].concat());
+    let (rows, carried) = (term["expiries"].as_array().unwrap(), forwards["expiries"].as_array().unwrap());
+    assert_eq!(rows.len(), carried.len());
+    for (row, carry) in rows.iter().zip(carried) {
+        assert_eq!(row["expiry"], carry["expiry"]);
+        assert_eq!(row["forward"], carry["forward"]);
+        let (vol, years, spot) = (number(&row["atm_vol"]), number(&row["years"]), number(&carry["spot"]));
+        assert!((number(&row["expected_move"]) - spot * vol * years.sqrt()).abs() < 1e-9, "{row}");
+        // A straddle is worth 0.8 standard deviations; the blend with strangles a little less.
+        let ratio = number(&row["straddle_move"]) / number(&row["expected_move"]);
+        assert!((0.5..0.9).contains(&ratio), "{row}");
+        // A skewed smile's variance swap costs more than the money's volatility.
+        assert!(number(&row["variance_swap_vol"]) > 0.98 * vol, "{row}");
+        assert!(number(&carry["call_put_agree"]) >= 0.9 * number(&carry["call_put_strikes"]), "{carry}");
+    }
+    let regime = json(&[&["vol", "regime"], &at[..]].concat());
+    let index = number(&json(&[&["vol", "vix"], &at[..]].concat())["index"]);
+    assert!((number(&regime["index"]) - index).abs() < 1e-12);
+    let high = json(&[&["vol", "regime", "--high-index", "1"], &at[..]].concat());
+    assert_eq!(high["regime"], "high_vol");
+    let compared = json(&[&["vol", "surface", "--compare"], &at[..]].concat());
+    for model in compared["models"].as_array().unwrap() {
+        assert!(number(&model["rmse_vol"]) < 0.02, "{model}");
+    }
+    let heston = json(&[&["vol", "surface", "--model", "heston"], &at[..]].concat());
+    assert!(number(&heston["heston"]["rho"]) < -0.2, "{heston}");
+    let local = json(&[&["vol", "surface", "--local"], &at[..]].concat());
+    let month = local["expiries"].as_array().unwrap().last().unwrap();
+    let vols: Vec<f64> = month["local_vol"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+    assert!(
+        vols.len() >= 5 && vols[0] > *vols.last().unwrap(),
+        "local volatility falls with the strike: {month}"
+    );
+}
+
+/// The live chain re-marked on each tick stays near the quotes.
+#[test]
+fn the_followed_chain_stays_inside_its_quotes() {
+    let found = json(&["chain", DEMO, "--follow", "--from", "10:00", "--at", "10:20", "--rate", "0.043"]);
+    let rows = found["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 3, "{found}");
+    for row in &rows[1..] {
+        assert!(number(&row["ticks"]) > 10.0 && number(&row["quotes"]) > 100.0, "{row}");
+        assert!(number(&row["inside"]) > 0.9 * number(&row["quoted"]), "{row}");
+        assert!(number(&row["marked"]) > 0.6 * number(&row["series"]), "{row}");
+    }
+}
+
+/// The position that a run holds at a time, and its pay-off.
+#[test]
+fn a_runs_position_has_a_pay_off() {
+    let work = TempDir::new().unwrap();
+    let (code, out, err) = onetape(work.path(), &["replay", "--json"]);
+    assert_eq!(code, 0, "{err}");
+    let run: Value = serde_json::from_str(&out).unwrap();
+    let id = run["run_id"].as_str().unwrap_or_else(|| panic!("{run}")).to_string();
+    let args = ["payoff", "--run", &id, "--at", "2025-05-16T15:00:00Z", "--json"];
+    let (code, out, err) = onetape(work.path(), &args);
+    assert_eq!(code, 0, "{err}");
+    let found: Value = serde_json::from_str(&out).unwrap();
+    let legs = found["legs"].as_array().unwrap();
+    assert!(!legs.is_empty(), "{found}");
+    let state = ["audit", "state", &id, "--at", "2025-05-16T15:00:00Z", "--json"];
+    let (_, out, _) = onetape(work.path(), &state);
+    let state: Value = serde_json::from_str(&out).unwrap();
+    let held: usize =
+        state["accounts"].as_array().unwrap().iter().map(|a| a["positions"].as_array().unwrap().len()).sum();
+    assert_eq!(legs.len(), held);
 }

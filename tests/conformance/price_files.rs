@@ -206,3 +206,69 @@ fn black76() {
         check(&rows, column, &format!("model_{column}"), column, tolerance);
     }
 }
+
+#[test]
+fn explain_exotics_and_simulated_exercise() {
+    let Some(rows) = compute(&["price", "--model", "pnl-explain"], "pnl_explain.csv") else { return };
+    no_errors(&rows);
+    for column in [
+        "price0",
+        "price1",
+        "pnl",
+        "delta_pnl",
+        "gamma_pnl",
+        "vega_pnl",
+        "theta_pnl",
+        "rho_pnl",
+        "vanna_pnl",
+        "vomma_pnl",
+        "charm_pnl",
+        "veta_pnl",
+        "speed_pnl",
+        "unexplained",
+    ] {
+        check(&rows, column, &format!("model_{column}"), column, |_| 1e-10);
+    }
+    let rows = compute(&["price", "--model", "barrier"], "barrier.csv").unwrap();
+    no_errors(&rows);
+    check(&rows, "barrier", "price", "published", |row| row.number("published_tol"));
+    let rows = compute(&["price", "--model", "asian"], "asian.csv").unwrap();
+    check(&rows, "asian", "price", "continuous_arithmetic_call", |row| row.number("tol"));
+    let rows = compute(&["price", "--model", "lsm", "--set", "paths=40000"], "lsm.csv").unwrap();
+    no_errors(&rows);
+    check(&rows, "lsm", "price", "bermudan50_exact", |row| 3.0 * row.number("standard_error") + 0.01);
+    let rows = compute(&["price", "--model", "bermudan", "--set", "q=0"], "lsm.csv").unwrap();
+    check(&rows, "bermudan of lsm", "price", "bermudan50_exact", |_| 1e-8);
+}
+
+/// The Cboe's own examples and generated sets through `vol vix`, to the printed digits.
+#[test]
+fn vix_of_every_set() {
+    let Some(path) = golden("vix.csv") else { return };
+    let quotes = golden("vix_quotes.csv").unwrap().display().to_string();
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let mut sets = 0;
+    for record in reader.records() {
+        let record = record.unwrap();
+        let cell =
+            |name: &str| record.get(header.iter().position(|h| h == name).unwrap()).unwrap().to_string();
+        let near = format!("{},{}", cell("T1"), cell("R1"));
+        // Of one set the paper prints the next term's variance alone.
+        let is_given = cell("n2").is_empty();
+        let next = format!("{},{}", cell("T2"), cell("R2"));
+        let next = if is_given { format!("{next},{}", cell("sigma2_2")) } else { next };
+        let mut program = Command::new(env!("CARGO_BIN_EXE_program"));
+        let set = cell("dataset");
+        let args =
+            ["vol", "vix", "--csv", &quotes, "--dataset", &set, "--near", &near, "--next", &next, "--json"];
+        let output = program.args(args).output().unwrap();
+        assert!(output.status.success(), "{set}: {}", String::from_utf8_lossy(&output.stderr));
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let (index, expected) = (found["index"].as_f64().unwrap(), cell("vix").parse::<f64>().unwrap());
+        assert!((index - expected).abs() < 1e-10, "{set}: {index}, expected {expected}");
+        sets += 1;
+    }
+    println!("vix: {sets} sets to 1e-10");
+    assert_eq!(sets, 5);
+}

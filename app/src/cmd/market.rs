@@ -51,6 +51,11 @@ impl MarketArgs {
         }
     }
 
+    /// A time as a flag gives it, on the session's last trade date where it names no day.
+    pub(crate) fn instant(&self, text: &str, reader: &SessionReader) -> Result<Nanos, Failure> {
+        instant(text, reader.manifest().trade_dates.last().copied())
+    }
+
     /// Runs the session to the time.
     pub(crate) fn take(&self) -> Result<MarketAt, Failure> {
         if !self.rate.is_finite() || self.rate.abs() > 10.0 {

@@ -225,10 +225,8 @@ impl Position {
             }
         }
         let at = |n: usize| Extreme::At { value: profits[n], spot: grid[n] };
-        let best =
-            (0..grid.len()).max_by(|a, b| profits[*a].total_cmp(&profits[*b])).map_or(Extreme::Unlimited, at);
-        let worst =
-            (0..grid.len()).min_by(|a, b| profits[*a].total_cmp(&profits[*b])).map_or(Extreme::Unlimited, at);
+        let best = self.nearest_of(&grid, &profits, 1.0).map_or(Extreme::Unlimited, at);
+        let worst = self.nearest_of(&grid, &profits, -1.0).map_or(Extreme::Unlimited, at);
         let upside = self.upside();
         let vol = vol.unwrap_or_else(|| self.mean_vol());
         let greeks = self.greeks();
@@ -243,6 +241,15 @@ impl Position {
             profit_today: self.profit(self.spot, 0.0),
             greeks,
         })
+    }
+
+    /// The point of largest `sign` × profit; of a plateau, the point nearest to the spot.
+    fn nearest_of(&self, grid: &[f64], profits: &[f64], sign: f64) -> Option<usize> {
+        let most = profits.iter().map(|profit| sign * profit).max_by(f64::total_cmp)?;
+        let slack = 1e-9 * most.abs().max(self.multiplier);
+        let distance = |n: &usize| (grid[*n] - self.spot).abs();
+        let level = (0..grid.len()).filter(|n| sign * profits[*n] >= most - slack);
+        level.min_by(|a, b| distance(a).total_cmp(&distance(b)))
     }
 
     /// Bisection: the profit is continuous.

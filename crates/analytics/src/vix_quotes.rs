@@ -4,7 +4,7 @@ use onetape_pricing::vol::vix::StrikeQuotes;
 use std::io::Read;
 
 /// Rows as (term, quotes), in the file's order: columns term, strike, call_bid, call_ask, put_bid, put_ask.
-/// With `dataset` only rows whose column dataset has that value.
+/// An empty cell is a side that was never quoted. With `dataset` only rows whose column dataset has that value.
 ///
 /// # Errors
 /// In words, with file and line: a missing column, or a cell that is no number.
@@ -33,6 +33,10 @@ pub fn read<R: Read>(
         let mut numbers = [0.0; 5];
         for (number, at) in numbers.iter_mut().zip(places) {
             let text = record.get(at).unwrap_or_default().trim();
+            if text.is_empty() {
+                *number = f64::NAN;
+                continue;
+            }
             *number = text.parse().map_err(|_| {
                 let line = record.position().map_or(0, csv::Position::line);
                 format!("{name}, line {line}: {} is not a number: '{text}'", &header[at])

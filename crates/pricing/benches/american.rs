@@ -3,6 +3,7 @@
 //! `cargo bench -p onetape-pricing --bench american`. The options are 64 of three months to three years
 //! around the money; a group's throughput line is options per second.
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use implied_vol::{DefaultSpecialFn, ImpliedBlackVolatility};
 use onetape_pricing::Right;
 use onetape_pricing::american::{Pricer, Scheme};
 use onetape_pricing::bsm::{self, BsmInputs};
@@ -74,6 +75,22 @@ fn american(c: &mut Criterion) {
         b.iter(|| {
             for (quote, right) in &quotes {
                 black_box(black_vol(black_box(quote), *right).ok());
+            }
+        });
+    });
+    // The published reference in the same run: Jäckel's method in Rust.
+    group.bench_function("crate implied-vol, one at a time", |b| {
+        b.iter(|| {
+            for (quote, right) in &quotes {
+                let quote = black_box(quote);
+                let asked = ImpliedBlackVolatility::builder()
+                    .option_price(quote.price)
+                    .forward(quote.forward)
+                    .strike(quote.strike)
+                    .expiry(quote.years)
+                    .is_call(*right == Right::Call)
+                    .build();
+                black_box(asked.and_then(|asked| asked.calculate::<DefaultSpecialFn>()));
             }
         });
     });

@@ -2,6 +2,8 @@
 
 mod analytics;
 mod check;
+mod follow;
+mod forwards;
 mod table;
 
 use super::market::MarketArgs;
@@ -11,7 +13,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  onetape chain --expiry 2025-06-20 --at 10:00\n  onetape chain sessions/goog --symbol GOOG --expiry 2016-01-15 --at '2015-12-24 10:00' --json\n  onetape chain --analytics\n  onetape chain --check"
+    after_help = "Examples:\n  onetape chain --expiry 2025-06-20 --at 10:00\n  onetape chain sessions/goog --symbol GOOG --expiry 2016-01-15 --at '2015-12-24 10:00' --json\n  onetape chain --analytics\n  onetape chain --check\n  onetape chain --forwards --at 10:00\n  onetape chain --follow --from 09:45 --at 15:45 --every 30"
 )]
 pub(crate) struct ChainArgs {
     #[command(flatten)]
@@ -29,6 +31,27 @@ pub(crate) struct ChainArgs {
     /// List arbitrage at natural prices and quotes off the fitted smile; exit code 1 if there are any.
     #[arg(long)]
     check: bool,
+    /// Forwards, discount factors, carry, dividends and borrow of every expiry.
+    #[arg(long, conflicts_with_all = ["check", "analytics", "strikes", "expiry"])]
+    forwards: bool,
+    /// Re-mark the whole chain on each tick of the underlying, in the loop, up to --at.
+    #[arg(long, conflicts_with_all = ["check", "analytics", "strikes", "expiry", "forwards"])]
+    follow: bool,
+    /// First report of --follow [default: an hour before --at].
+    #[arg(long, value_name = "TIME", requires = "follow")]
+    from: Option<String>,
+    /// Minutes between reports of --follow.
+    #[arg(long, default_value_t = 10, value_name = "MINUTES", requires = "follow", value_parser = clap::value_parser!(u64).range(1..=1440))]
+    every: u64,
+    /// Dividend yield of the live chain of --follow, per 1.00.
+    #[arg(
+        long,
+        default_value_t = 0.0,
+        value_name = "YIELD",
+        requires = "follow",
+        allow_negative_numbers = true
+    )]
+    div: f64,
     /// Price edges that --check ignores.
     #[arg(long, default_value_t = 0.005, value_name = "PRICE", requires = "check")]
     tolerance: f64,
@@ -39,6 +62,12 @@ pub(crate) struct ChainArgs {
 
 pub(crate) fn run(args: &ChainArgs, session: &Session<'_>) -> Result<u8, Failure> {
     let market = args.market.take()?;
+    if args.follow {
+        return follow::run(args, &market, session);
+    }
+    if args.forwards {
+        return forwards::run(&market, session);
+    }
     if args.analytics || args.check {
         let mut slices = market.slices();
         if let Some(wanted) = &args.expiry {

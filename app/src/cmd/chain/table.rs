@@ -31,12 +31,23 @@ fn style(slice: &ExpirySlice) -> &'static str {
     }
 }
 
-fn source(slice: &ExpirySlice) -> &'static str {
+pub(super) fn source(slice: &ExpirySlice) -> &'static str {
     match slice.carry.forward.source {
         ForwardSource::ParityRegression => "parity regression (forward and rate)",
         ForwardSource::ParityGivenDiscount => "parity at the stated rate",
         ForwardSource::Carry => "spot and carry (no usable pairs)",
     }
+}
+
+/// A yearly rate in percent; a dash within a day of the expiry, where a cent of the forward is hundreds of
+/// per cent a year.
+pub(super) fn percent(slice: &ExpirySlice, rate: Option<f64>) -> String {
+    let is_known = slice.years > 1.0 / 365.0;
+    rate.filter(|_| is_known).map_or("-".to_string(), |rate| format!("{:.2}", 100.0 * rate))
+}
+
+pub(super) fn borrow(slice: &ExpirySlice) -> String {
+    percent(slice, slice.carry.borrow)
 }
 
 /// A number, or a dash.
@@ -65,11 +76,12 @@ pub(super) fn print_head(market: &MarketAt, slice: &ExpirySlice) {
         slice.atm_vol().map_or("-".to_string(), |vol| format!("{:.2} %", 100.0 * vol))
     ));
     report::line(&format!(
-        "rate {:.3} %  carry yield {:.3} %  dividends {:.4}  borrow {}  forward from {}, {} pairs",
+        "rate {:.3} %  carry yield {} %  dividends {:.4}  borrow {} %  forward from {}, {} pairs",
         100.0 * carry.rate,
-        100.0 * carry.carry_yield,
-        carry.dividend_value,
-        carry.borrow.map_or("-".to_string(), |borrow| format!("{:.3} %", 100.0 * borrow)),
+        percent(slice, Some(carry.carry_yield)),
+        // No negative zero.
+        carry.dividend_value.abs(),
+        borrow(slice),
         source(slice),
         forward.pairs
     ));

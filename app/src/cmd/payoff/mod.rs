@@ -1,5 +1,8 @@
 //! `onetape payoff`.
 
+mod of_run;
+
+use super::audit::find_run;
 use crate::Session;
 use crate::cmd::picture;
 use crate::failure::Failure;
@@ -16,7 +19,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  onetape payoff --spot 101 --at 2025-05-02 --leg -1,P,100,2025-05-16,1.20 --leg 1,P,95,2025-05-16,0.35\n  onetape payoff --spot 100 --years 0.1 --vol 0.2 --strategy iron-condor --strikes 90,95,105,110 --svg condor.svg\n\nA leg is QUANTITY,C|P,STRIKE,EXPIRY[,PRICE] or QUANTITY,S[,PRICE] for stock; EXPIRY is a date (with --at)\nor years. Without a price a leg costs its theoretical value at --vol; with one and without --vol it\nhas the volatility that the price implies. Quantities of stock count units of --multiplier."
+    after_help = "Examples:\n  onetape payoff --spot 101 --at 2025-05-02 --leg -1,P,100,2025-05-16,1.20 --leg 1,P,95,2025-05-16,0.35\n  onetape payoff --spot 100 --years 0.1 --vol 0.2 --strategy iron-condor --strikes 90,95,105,110 --svg condor.svg\n  onetape payoff --run 3f2a --at 2025-05-16T15:00:00Z --html position.html\n\nA leg is QUANTITY,C|P,STRIKE,EXPIRY[,PRICE] or QUANTITY,S[,PRICE] for stock; EXPIRY is a date (with --at)\nor years. Without a price a leg costs its theoretical value at --vol; with one and without --vol it\nhas the volatility that the price implies. Quantities of stock count units of --multiplier."
 )]
 pub(crate) struct PayoffArgs {
     /// Leg, repeatable: QUANTITY,C|P,STRIKE,EXPIRY[,PRICE] or QUANTITY,S[,PRICE].
@@ -34,18 +37,27 @@ pub(crate) struct PayoffArgs {
     /// Years to expiry of the named strategy.
     #[arg(long)]
     years: Option<f64>,
+    /// Position of a journalled run (folder, id or unique prefix) at --at, valued at the quotes then.
+    #[arg(long, value_name = "RUN", requires = "at", conflicts_with_all = ["legs", "strategy", "spot", "div"])]
+    run: Option<String>,
+    /// Folder that holds run folders.
+    #[arg(long, value_name = "DIR", default_value = "runs", env = "ONETAPE_OUT")]
+    out: PathBuf,
+    /// Underlying of the run's positions, where they are on several.
+    #[arg(long, requires = "run")]
+    symbol: Option<String>,
     /// Price of the underlying.
-    #[arg(long)]
-    spot: f64,
-    /// Day of valuation (2025-05-02), needed for expiries that are dates.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, required_unless_present = "run", allow_negative_numbers = true)]
+    spot: Option<f64>,
+    /// Day of valuation (2025-05-02), needed for expiries that are dates; with --run a seq or a UTC time.
+    #[arg(long, value_name = "DATE|SEQ|TIME")]
     at: Option<String>,
     /// Volatility per 1.00.
     #[arg(long)]
     vol: Option<f64>,
-    /// Interest rate per year, per 1.00.
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
-    rate: f64,
+    /// Interest rate per year, per 1.00 [default: 0, or the run's].
+    #[arg(long, allow_negative_numbers = true)]
+    rate: Option<f64>,
     /// Dividend yield per year, per 1.00.
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     div: f64,
@@ -63,32 +75,69 @@ pub(crate) struct PayoffArgs {
     html: Option<PathBuf>,
 }
 
+impl PayoffArgs {
+    fn spot(&self) -> f64 {
+        self.spot.unwrap_or(f64::NAN)
+    }
+
+    fn rate(&self) -> f64 {
+        self.rate.unwrap_or(0.0)
+    }
+}
+
 pub(crate) fn run(args: &PayoffArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    let legs = match &args.strategy {
-        Some(name) => named(name, args)?,
-        None if args.legs.is_empty() => {
-            return Err(Failure::usage("give legs with --leg, or --strategy NAME with --strikes"));
+    let (position, title) = match &args.run {
+        Some(run) => {
+            let folder = find_run(run, &args.out)?;
+            let asked = of_run::RunPosition {
+                folder: &folder,
+                at: args.at.as_deref().unwrap_or_default(),
+                symbol: args.symbol.as_deref(),
+                rate: args.rate,
+                vol: args.vol,
+            };
+            of_run::position(&asked, session)?
         }
-        None => args.legs.iter().map(|text| leg(text, args)).collect::<Result<_, _>>()?,
+        None => stated(args)?,
     };
-    let position = Position {
-        legs,
-        spot: args.spot,
-        rate: args.rate,
-        dividend_yield: args.div,
-        multiplier: args.multiplier,
-    };
-    let summary = position.summary(args.vol).map_err(|error| Failure::usage(error.to_string()))?;
+    // The run's legs have their own volatilities; the distribution's is their mean.
+    let vol = if args.run.is_some() { None } else { args.vol };
+    let summary = position.summary(vol).map_err(|error| Failure::usage(error.to_string()))?;
     if args.svg.is_some() || args.html.is_some() {
-        let chart = chart(&position, &summary, args.strategy.as_deref());
+        let chart = chart(&position, &summary, &title);
         picture::write(&chart, args.svg.as_deref(), args.html.as_deref(), session)?;
     }
     if session.json {
         report::json(&to_json(&position, &summary))?;
     } else {
+        if args.run.is_some() {
+            report::line(&title);
+        }
         print(&position, &summary);
     }
     Ok(0)
+}
+
+/// The position that the flags state, and what it is called.
+fn stated(args: &PayoffArgs) -> Result<(Position, String), Failure> {
+    let legs = match &args.strategy {
+        Some(name) => named(name, args)?,
+        None if args.legs.is_empty() => {
+            return Err(Failure::usage(
+                "give legs with --leg, --strategy NAME with --strikes, or --run RUN with --at",
+            ));
+        }
+        None => args.legs.iter().map(|text| leg(text, args)).collect::<Result<_, _>>()?,
+    };
+    let position = Position {
+        legs,
+        spot: args.spot(),
+        rate: args.rate(),
+        dividend_yield: args.div,
+        multiplier: args.multiplier,
+    };
+    let title = args.strategy.as_deref().map_or("position".to_string(), |name| name.replace('-', " "));
+    Ok((position, title))
 }
 
 fn named(name: &str, args: &PayoffArgs) -> Result<Vec<Leg>, Failure> {
@@ -113,7 +162,7 @@ fn named(name: &str, args: &PayoffArgs) -> Result<Vec<Leg>, Failure> {
     let legs = pattern.iter().map(|(quantity, kind, strike)| {
         let quantity = quantity * args.quantity;
         match kind {
-            'S' => Ok(Leg { quantity, contract: Contract::Stock, price: args.spot }),
+            'S' => Ok(Leg { quantity, contract: Contract::Stock, price: args.spot() }),
             kind => {
                 let right = if *kind == 'C' { Right::Call } else { Right::Put };
                 option(quantity, right, args.strikes[*strike], years, None, args)
@@ -159,7 +208,7 @@ fn leg(text: &str, args: &PayoffArgs) -> Result<Leg, Failure> {
         Some("C") => Right::Call,
         Some("P") => Right::Put,
         Some("S") if parts.len() <= 3 => {
-            let price = if parts.len() == 3 { number(2, "price")? } else { args.spot };
+            let price = if parts.len() == 3 { number(2, "price")? } else { args.spot() };
             return Ok(Leg { quantity, contract: Contract::Stock, price });
         }
         _ => return Err(bad("the kind must be C, P or S")),
@@ -186,10 +235,10 @@ fn option(
     args: &PayoffArgs,
 ) -> Result<Leg, Failure> {
     let inputs = BsmInputs {
-        spot: args.spot,
+        spot: args.spot(),
         strike,
         years,
-        rate: args.rate,
+        rate: args.rate(),
         dividend_yield: args.div,
         vol: args.vol.unwrap_or(0.0),
     };
@@ -252,7 +301,7 @@ fn print(position: &Position, s: &Summary) {
     ));
     let g = &s.greeks;
     report::line(&format!(
-        "Greeks in $   delta {:.2} (100 % move), gamma {:.2} per 1 %, vega {:.2} per point,",
+        "Greeks in $   delta {:.2} (shares x spot), gamma {:.2} per 1 %, vega {:.2} per point,",
         g.delta, g.gamma_per_percent, g.vega_per_point
     ));
     report::line(&format!(
@@ -301,7 +350,7 @@ fn to_json(position: &Position, s: &Summary) -> Value {
 /// Points of each line.
 const POINTS: usize = 240;
 
-fn chart(position: &Position, s: &Summary, strategy: Option<&str>) -> Chart {
+fn chart(position: &Position, s: &Summary, title: &str) -> Chart {
     let (low, high) = position.range(3.0);
     let mut spots: Vec<f64> = (0..=POINTS).map(|i| low + (high - low) * i as f64 / POINTS as f64).collect();
     spots.extend(position.legs.iter().filter_map(|leg| match leg.contract {
@@ -317,7 +366,7 @@ fn chart(position: &Position, s: &Summary, strategy: Option<&str>) -> Chart {
     let mut marks = vec![(position.spot, format!("spot {}", position.spot))];
     marks.extend(s.break_evens.iter().map(|at| (*at, format!("{at:.2}"))));
     Chart {
-        title: format!("Pay-off: {}", strategy.map_or("position".to_string(), |name| name.replace('-', " "))),
+        title: format!("Pay-off: {title}"),
         source: format!(
             "Black–Scholes–Merton, vol {:.1} %, {:.0} days; probability of profit {:.1} %; onetape",
             100.0 * s.vol,

@@ -41,7 +41,7 @@ pub(crate) struct RealisedArgs {
     window: Vec<usize>,
 }
 
-fn history(reader: &onetape_tape::session::SessionReader) -> Result<Vec<Day>, Failure> {
+pub(super) fn history(reader: &onetape_tape::session::SessionReader) -> Result<Vec<Day>, Failure> {
     let name = &reader.manifest().name;
     let bytes = reader
         .file(FILE)?

@@ -1,5 +1,6 @@
 //! `onetape vol surface` and `onetape vol smile`: fits, evidence, pictures.
 
+use super::models;
 use crate::Session;
 use crate::cmd::market::{MarketArgs, MarketAt, date_text};
 use crate::cmd::picture;
@@ -19,21 +20,39 @@ enum ModelArg {
     Svi,
     Ssvi,
     Sabr,
+    Heston,
+}
+
+impl From<ModelArg> for Model {
+    fn from(model: ModelArg) -> Model {
+        match model {
+            ModelArg::Svi => Model::Svi,
+            ModelArg::Ssvi => Model::Ssvi,
+            ModelArg::Sabr => Model::Sabr,
+            ModelArg::Heston => Model::Heston,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  onetape vol surface --at 10:00 --html surface.html\n  onetape vol smile --expiry 2025-06-20 --svg smile.svg\n  onetape vol surface sessions/goog --symbol GOOG --at '2015-12-24 10:00' --model ssvi --json"
+    after_help = "Examples:\n  onetape vol surface --at 10:00 --html surface.html\n  onetape vol smile --expiry 2025-06-20 --svg smile.svg\n  onetape vol surface sessions/goog --symbol GOOG --at '2015-12-24 10:00' --model ssvi --json\n  onetape vol surface --model heston\n  onetape vol surface --compare\n  onetape vol surface --local"
 )]
 pub(crate) struct SurfaceArgs {
     #[command(flatten)]
     market: MarketArgs,
-    /// Model: svi (by expiry, without arbitrage), ssvi (one surface), sabr (by expiry).
+    /// Model: svi (by expiry, without arbitrage), ssvi (one surface), sabr (by expiry), heston (one model).
     #[arg(long, value_enum, default_value = "svi")]
     model: ModelArg,
     /// SABR's elasticity.
     #[arg(long, default_value_t = 1.0)]
     beta: f64,
+    /// Fit every model and show them side by side.
+    #[arg(long, conflicts_with_all = ["model", "svg", "html", "local"])]
+    compare: bool,
+    /// Dupire's local volatility on the fitted SVI surface, by strike and expiry.
+    #[arg(long, conflicts_with_all = ["model", "svg"])]
+    local: bool,
     /// Expiry of a smile [default: the nearest with five quotes].
     #[arg(long, value_name = "DATE")]
     expiry: Option<String>,
@@ -46,15 +65,10 @@ pub(crate) struct SurfaceArgs {
 }
 
 fn fitted(args: &SurfaceArgs, slices: &[ExpirySlice]) -> Result<FittedChain, Failure> {
-    let model = match args.model {
-        ModelArg::Svi => Model::Svi,
-        ModelArg::Ssvi => Model::Ssvi,
-        ModelArg::Sabr => Model::Sabr,
-    };
     if !(0.0..=1.0).contains(&args.beta) {
         return Err(Failure::usage(format!("--beta: {} is not between 0 and 1", args.beta)));
     }
-    fit(slices, model, args.beta).map_err(|error| Failure::input(error.to_string()))
+    fit(slices, args.model.into(), args.beta).map_err(|error| Failure::input(error.to_string()))
 }
 
 pub(crate) fn surface(args: &SurfaceArgs, session: &Session<'_>) -> Result<u8, Failure> {
@@ -63,7 +77,13 @@ pub(crate) fn surface(args: &SurfaceArgs, session: &Session<'_>) -> Result<u8, F
     }
     let market = args.market.take()?;
     let slices = market.slices();
+    if args.compare {
+        return models::compare(&market, &slices, args.beta, session);
+    }
     let found = fitted(args, &slices)?;
+    if args.local && args.html.is_none() {
+        return models::local(&market, &slices, &found, session);
+    }
     if let Some(path) = &args.svg {
         picture::write(&smiles(&market, &slices, &found), Some(path), None, session)?;
     }
@@ -79,6 +99,12 @@ pub(crate) fn smile(args: &SurfaceArgs, session: &Session<'_>) -> Result<u8, Fai
         Some(wanted) => vec![market.slice(&market.expiry(Some(wanted))?)?],
         None => market.slices().into_iter().find(|s| s.smile_quotes().len() >= 5).into_iter().collect(),
     };
+    if args.compare {
+        return models::compare(&market, &slices, args.beta, session);
+    }
+    if args.local {
+        return Err(Failure::usage("--local needs several expiries: `onetape vol surface --local`"));
+    }
     let found = fitted(args, &slices)?;
     if args.svg.is_some() || args.html.is_some() {
         let chart = smiles(&market, &slices, &found);
@@ -103,6 +129,10 @@ fn parameters(smile: &Fitted) -> Vec<(&'static str, f64)> {
         Fitted::Sabr(fit) => {
             let m = &fit.model;
             vec![("alpha", m.alpha), ("beta", m.beta), ("nu", m.nu), ("rho", m.rho)]
+        }
+        Fitted::Heston(smile) => {
+            let m = &smile.model;
+            vec![("v0", m.v0), ("kappa", m.kappa), ("theta", m.theta), ("sigma", m.sigma), ("rho", m.rho)]
         }
     }
 }
@@ -132,7 +162,9 @@ fn print(market: &MarketAt, found: &FittedChain, session: &Session<'_>) -> Resul
             if e.was_repaired { " *" } else { "" }
         ));
     }
-    for e in &found.expiries {
+    // One model for all expiries is printed once.
+    let by_expiry = if found.heston.is_some() { &found.expiries[..0] } else { &found.expiries[..] };
+    for e in by_expiry {
         let shown: Vec<String> =
             parameters(&e.smile).iter().map(|(name, value)| format!("{name} {value:.6}")).collect();
         report::line(&format!("{}  {}", date_text(e.key.0), shown.join("  ")));
@@ -146,6 +178,9 @@ fn print(market: &MarketAt, found: &FittedChain, session: &Session<'_>) -> Resul
             s.gamma,
             if fit.is_arbitrage_free { "free of static arbitrage" } else { "NOT free of arbitrage" }
         ));
+    }
+    if let Some(fit) = &found.heston {
+        models::print_heston(fit);
     }
     Ok(0)
 }
@@ -202,6 +237,7 @@ fn to_json(market: &MarketAt, found: &FittedChain) -> Value {
         "underlying": market.symbol,
         "expiries": expiries,
         "ssvi": ssvi,
+        "heston": found.heston.as_ref().map(models::heston_json),
     })
 }
 
@@ -210,8 +246,11 @@ const LINES_MAX: usize = 5;
 
 fn smiles(market: &MarketAt, slices: &[ExpirySlice], found: &FittedChain) -> Chart {
     let (mut lines, mut bands) = (Vec::new(), Vec::new());
-    let step = found.expiries.len().div_ceil(LINES_MAX).max(1);
-    for expiry in found.expiries.iter().step_by(step) {
+    // The last hours would flatten everything else.
+    let months: Vec<&FittedExpiry> = found.expiries.iter().filter(|e| e.years > 1.0 / 365.0).collect();
+    let shown = if months.is_empty() { found.expiries.iter().collect() } else { months };
+    let step = shown.len().div_ceil(LINES_MAX).max(1);
+    for expiry in shown.into_iter().step_by(step) {
         let Some(slice) = slices.iter().find(|slice| slice.key == expiry.key) else { continue };
         let n = lines.len();
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -262,7 +301,10 @@ fn page(market: &MarketAt, slices: &[ExpirySlice], found: &FittedChain) -> Surfa
         "gamma, delta per $1",
         "vega, $ per volatility point",
         "theta, $ per day",
+        "local volatility (Dupire), % per year",
     ];
+    let local = models::svi_surface(found);
+    let names = if local.is_some() { &names[..] } else { &names[..names.len() - 1] };
     let mut grids: Vec<Grid> =
         names.iter().map(|name| Grid { name: (*name).to_string(), values: Vec::new() }).collect();
     let mut y = Vec::new();
@@ -274,7 +316,16 @@ fn page(market: &MarketAt, slices: &[ExpirySlice], found: &FittedChain) -> Surfa
             let vol = expiry.smile.implied_vol((strike / expiry.forward).ln(), expiry.years);
             let right = if *strike < expiry.forward { Right::Put } else { Right::Call };
             let risk = bsm::risk(&slice.inputs(*strike, vol), right);
-            let values = [100.0 * vol, risk.delta, risk.gamma, risk.vega / 100.0, risk.theta / 365.0];
+            let k = (strike / expiry.forward).ln();
+            let dupire = local.as_ref().and_then(|s| s.local_vol(k, expiry.years).ok());
+            let values = [
+                100.0 * vol,
+                risk.delta,
+                risk.gamma,
+                risk.vega / 100.0,
+                risk.theta / 365.0,
+                100.0 * dupire.unwrap_or(f64::NAN),
+            ];
             rows.iter_mut().zip(values).for_each(|(row, value)| row.push(value));
         }
         grids.iter_mut().zip(rows).for_each(|(grid, row)| grid.values.push(row));

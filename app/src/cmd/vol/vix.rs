@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  onetape vol vix --at 10:00\n  onetape vol vix --csv quotes.csv --near 0.0683486,0.000305 --next 0.0882686,0.000286\n\nThe file has columns term (1 or 2), strike, call_bid, call_ask, put_bid, put_ask and, with --dataset,\ndataset. Method: Cboe's (out-of-the-money quotes until two in a row have no bid, interpolated to 30 days).\nOnly SPX options give the VIX; other names give a VIX-style figure."
+    after_help = "Examples:\n  onetape vol vix --at 10:00\n  onetape vol vix --csv quotes.csv --near 0.0683486,0.000305 --next 0.0882686,0.000286\n  onetape vol vix --csv all.csv --dataset 2014 --near 0.0683486,0.000305 --next 0.0882686,0.000286,0.01882101\n\nThe file has columns term (1 or 2), strike, call_bid, call_ask, put_bid, put_ask and, with --dataset,\ndataset. Method: Cboe's (out-of-the-money quotes until two in a row have no bid, interpolated to 30 days).\nOnly SPX options give the VIX; other names give a VIX-style figure."
 )]
 pub(crate) struct VixArgs {
     #[command(flatten)]
@@ -24,11 +24,11 @@ pub(crate) struct VixArgs {
     /// Rows of the file to use.
     #[arg(long, requires = "csv")]
     dataset: Option<String>,
-    /// Years and rate of the near term.
-    #[arg(long, value_name = "YEARS,RATE")]
+    /// Years and rate of the near term; a third figure is its variance, if its quotes are not in the file.
+    #[arg(long, value_name = "YEARS,RATE[,VARIANCE]")]
     near: Option<String>,
-    /// Years and rate of the next term.
-    #[arg(long, value_name = "YEARS,RATE")]
+    /// Years and rate of the next term, and its variance likewise.
+    #[arg(long, value_name = "YEARS,RATE[,VARIANCE]")]
     next: Option<String>,
 }
 
@@ -37,27 +37,33 @@ pub(crate) fn run(args: &VixArgs, session: &Session<'_>) -> Result<u8, Failure> 
         Some(path) => (from_file(path, args)?, path.display().to_string()),
         None => from_session(&args.market)?,
     };
-    let of = |n: usize| (terms[n].1.years, terms[n].1.variance);
-    let figure = index(of(0), of(1)).map_err(|error| Failure::input(error.to_string()))?;
+    let figure = figure(&terms)?;
     if session.json {
         let terms: Vec<Value> = terms.iter().map(|(name, term)| term_json(name, term)).collect();
         report::json(&json!({ "index": figure, "terms": terms }))?;
         return Ok(0);
     }
-    report::line(&format!("{caption}: VIX-style index {figure:.4}"));
+    report::line(&format!("{caption}: VIX-style index {figure:.6}"));
     report::line("term            days     forward        K0  strikes  variance per year     vol");
     for (name, term) in &terms {
+        let shown = |value: f64| if value.is_nan() { "given".to_string() } else { format!("{value:.4}") };
         report::line(&format!(
-            "{name:<12} {:>7.2} {:>11.4} {:>9} {:>8} {:>18.10} {:>6.2} %",
+            "{name:<12} {:>7.2} {:>11} {:>9} {:>8} {:>18.10} {:>6.2} %",
             term.years * 365.0,
-            term.forward,
-            term.k0,
+            shown(term.forward),
+            shown(term.k0),
             term.contributions.len(),
             term.variance,
             100.0 * term.variance.max(0.0).sqrt()
         ));
     }
     Ok(0)
+}
+
+/// The index of two terms.
+pub(super) fn figure(terms: &[(String, TermVariance)]) -> Result<f64, Failure> {
+    let of = |n: usize| (terms[n].1.years, terms[n].1.variance);
+    index(of(0), of(1)).map_err(|error| Failure::input(error.to_string()))
 }
 
 fn term_json(name: &str, term: &TermVariance) -> Value {
@@ -86,7 +92,7 @@ fn choose(slices: &[ExpirySlice]) -> Option<[&ExpirySlice; 2]> {
     near.zip(next).map(|(near, next)| [near, next])
 }
 
-fn from_session(market: &MarketArgs) -> Result<(Vec<(String, TermVariance)>, String), Failure> {
+pub(super) fn from_session(market: &MarketArgs) -> Result<(Vec<(String, TermVariance)>, String), Failure> {
     let at = market.take()?;
     let slices = at.slices();
     let chosen = choose(&slices).ok_or_else(|| {
@@ -115,11 +121,18 @@ fn from_session(market: &MarketArgs) -> Result<(Vec<(String, TermVariance)>, Str
     Ok((terms, format!("{}, {}", at.symbol, at.caption())))
 }
 
-fn years_and_rate(flag: &str, text: Option<&str>) -> Result<(f64, f64), Failure> {
+/// Years, rate and, where given, variance of a term.
+fn term_figures(flag: &str, text: Option<&str>) -> Result<(f64, f64, Option<f64>), Failure> {
     let text = text.unwrap_or_default();
-    let bad = || Failure::usage(format!("{flag}: '{text}' is not YEARS,RATE such as 0.0683486,0.000305"));
-    let (years, rate) = text.split_once(',').ok_or_else(bad)?;
-    Ok((years.trim().parse().map_err(|_| bad())?, rate.trim().parse().map_err(|_| bad())?))
+    let bad = || {
+        Failure::usage(format!("{flag}: '{text}' is not YEARS,RATE[,VARIANCE] such as 0.0683486,0.000305"))
+    };
+    let numbers: Result<Vec<f64>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    match numbers.map_err(|_| bad())?[..] {
+        [years, rate] => Ok((years, rate, None)),
+        [years, rate, variance] => Ok((years, rate, Some(variance))),
+        _ => Err(bad()),
+    }
 }
 
 fn from_file(path: &Path, args: &VixArgs) -> Result<Vec<(String, TermVariance)>, Failure> {
@@ -130,7 +143,13 @@ fn from_file(path: &Path, args: &VixArgs) -> Result<Vec<(String, TermVariance)>,
     let specs = [("1", "--near", args.near.as_deref()), ("2", "--next", args.next.as_deref())];
     let mut terms = Vec::new();
     for (term, flag, spec) in specs {
-        let (years, rate) = years_and_rate(flag, spec)?;
+        let (years, rate, known) = term_figures(flag, spec)?;
+        if let Some(variance) = known {
+            let given =
+                TermVariance { years, forward: f64::NAN, k0: f64::NAN, variance, contributions: vec![] };
+            terms.push((format!("term {term}"), given));
+            continue;
+        }
         let quotes: Vec<StrikeQuotes> =
             rows.iter().filter(|(of, _)| of == term).map(|(_, quotes)| *quotes).collect();
         let found = term_variance(&quotes, years, rate)

@@ -1,17 +1,20 @@
 //! Early exercise: American options, with cash dividends, Bermudan options, and trees.
 
 use super::european::{RATE, SPOT, SPOT_COLUMNS, STRIKE, TYPE, VOL, YEARS, YIELD, spot_inputs};
+use super::paths::{EXERCISES, EXERCISES_PER_YEAR, exercises};
 use super::row::RowError as E;
 use super::{Column, Formula, Row, RowError, Value};
-use onetape_pricing::american::{self, Scheme, approximations};
-use onetape_pricing::bsm::BsmInputs;
+use onetape_pricing::american::approximations::Approximation;
+use onetape_pricing::american::one_dividend_call;
+use onetape_pricing::american::{self, AmericanGreeks, Scheme};
+use onetape_pricing::bsm::{BsmInputs, IvInputs};
 use onetape_pricing::finite_difference::{self, Dividend, DividendModel, Exercise};
 use onetape_pricing::lattice::{self, Lattice};
-use onetape_pricing::{Right, bermudan};
+use onetape_pricing::{IvError, Right, bermudan};
 
-const EXERCISE: Column = Column::new("exercise", "american or european");
+pub(super) const EXERCISE: Column = Column::new("exercise", "american or european");
 
-fn exercise(row: &Row<'_>) -> Result<Exercise, RowError> {
+pub(super) fn exercise(row: &Row<'_>) -> Result<Exercise, RowError> {
     let words = [("american", Exercise::American), ("european", Exercise::European)];
     row.word("exercise", "american or european", &words)
 }
@@ -20,20 +23,62 @@ fn exercise(row: &Row<'_>) -> Result<Exercise, RowError> {
 #[derive(Clone, Copy)]
 pub(super) enum AmericanScheme {
     Collocation(Scheme),
-    BaroneAdesiWhaley,
-    BjerksundStensland,
+    Approximation(Approximation),
     FiniteDifference,
 }
 
+/// The results of options with early exercise.
+const GREEKS: [&str; 7] = ["price", "delta", "gamma", "vega", "theta", "rho", "phi"];
+
+fn greeks(g: &AmericanGreeks, out: &mut Vec<Value>) {
+    out.extend([g.price, g.delta, g.gamma, g.vega, g.theta, g.rho, g.phi].map(Value::Number));
+}
+
+/// Price and Greeks, or the price alone.
+fn results(price_only: bool) -> &'static [&'static str] {
+    if price_only { &GREEKS[..1] } else { &GREEKS }
+}
+
 impl AmericanScheme {
-    pub(super) const ALL: [(&'static str, AmericanScheme); 6] = [
+    pub(super) const ALL: [(&'static str, AmericanScheme); 7] = [
         ("high", AmericanScheme::Collocation(Scheme::High)),
         ("accurate", AmericanScheme::Collocation(Scheme::Accurate)),
         ("fast", AmericanScheme::Collocation(Scheme::Fast)),
-        ("baw", AmericanScheme::BaroneAdesiWhaley),
-        ("bjerksund-stensland", AmericanScheme::BjerksundStensland),
+        ("baw", AmericanScheme::Approximation(Approximation::BaroneAdesiWhaley)),
+        ("bjerksund-stensland", AmericanScheme::Approximation(Approximation::BjerksundStensland)),
+        ("bjerksund-stensland-1993", AmericanScheme::Approximation(Approximation::BjerksundStensland1993)),
         ("finite-difference", AmericanScheme::FiniteDifference),
     ];
+
+    fn price(self, inputs: &BsmInputs, right: Right) -> f64 {
+        match self {
+            AmericanScheme::Collocation(scheme) => american::price(inputs, right, scheme),
+            AmericanScheme::Approximation(formula) => formula.price(inputs, right),
+            AmericanScheme::FiniteDifference => {
+                finite_difference::price(inputs, right, Exercise::American, &[], DividendModel::Spot)
+            }
+        }
+    }
+
+    fn greeks(self, inputs: &BsmInputs, right: Right) -> AmericanGreeks {
+        match self {
+            AmericanScheme::Collocation(scheme) => american::greeks(inputs, right, scheme),
+            AmericanScheme::Approximation(formula) => formula.greeks(inputs, right),
+            AmericanScheme::FiniteDifference => {
+                finite_difference::greeks(inputs, right, Exercise::American, &[], DividendModel::Spot)
+            }
+        }
+    }
+
+    pub(super) fn implied_vol(self, inputs: &IvInputs, right: Right) -> Result<f64, IvError> {
+        match self {
+            AmericanScheme::Collocation(scheme) => american::implied_vol(inputs, right, scheme),
+            AmericanScheme::Approximation(formula) => formula.implied_vol(inputs, right),
+            AmericanScheme::FiniteDifference => {
+                finite_difference::implied_vol(inputs, right, Exercise::American, &[], DividendModel::Spot)
+            }
+        }
+    }
 }
 
 pub(super) struct American {
@@ -47,77 +92,124 @@ impl Formula for American {
     }
 
     fn results(&self) -> &[&'static str] {
-        const ALL: [&str; 7] = ["price", "delta", "gamma", "vega", "theta", "rho", "phi"];
-        match self.scheme {
-            AmericanScheme::Collocation(_) if !self.price_only => &ALL,
-            _ => &ALL[..1],
-        }
+        results(self.price_only)
     }
 
     fn evaluate(&self, row: &Row<'_>, out: &mut Vec<Value>) -> Result<(), RowError> {
         let (inputs, right) = (bounded(spot_inputs(row)?)?, row.right()?);
-        let price = match self.scheme {
-            AmericanScheme::Collocation(scheme) if self.price_only => american::price(&inputs, right, scheme),
-            AmericanScheme::Collocation(scheme) => {
-                let g = american::greeks(&inputs, right, scheme);
-                let values = [g.price, g.delta, g.gamma, g.vega, g.theta, g.rho, g.phi];
-                out.extend(values.map(Value::Number));
-                return Ok(());
-            }
-            AmericanScheme::BaroneAdesiWhaley => approximations::barone_adesi_whaley(&inputs, right),
-            AmericanScheme::BjerksundStensland => approximations::bjerksund_stensland(&inputs, right),
-            AmericanScheme::FiniteDifference => {
-                finite_difference::price(&inputs, right, Exercise::American, &[], DividendModel::Spot)
-            }
-        };
-        out.push(price.into());
+        if self.price_only {
+            out.push(self.scheme.price(&inputs, right).into());
+        } else {
+            greeks(&self.scheme.greeks(&inputs, right), out);
+        }
         Ok(())
     }
 }
 
+/// Which model of cash dividends.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum DividendScheme {
+    Both,
+    Spot,
+    Escrowed,
+    /// Both, for American calls with one dividend, by quadrature.
+    Exact,
+}
+
+impl DividendScheme {
+    pub(super) const ALL: [(&'static str, DividendScheme); 4] = [
+        ("both", DividendScheme::Both),
+        ("spot", DividendScheme::Spot),
+        ("escrowed", DividendScheme::Escrowed),
+        ("exact", DividendScheme::Exact),
+    ];
+}
+
 pub(super) struct CashDividends {
-    pub(super) spot: bool,
-    pub(super) escrowed: bool,
+    pub(super) scheme: DividendScheme,
+    pub(super) price_only: bool,
 }
 
 const DIVIDENDS: &str = "dividends_day:amount";
+pub(super) const DIVIDEND_COLUMN: Column =
+    Column::new(DIVIDENDS, "cash dividends as DAY:AMOUNT;DAY:AMOUNT, calendar days from today")
+        .also(&["dividends"]);
 
 impl Formula for CashDividends {
     fn columns(&self) -> &[Column] {
-        const ALL: [Column; 9] = [
-            TYPE,
-            SPOT,
-            STRIKE,
-            YEARS,
-            RATE,
-            VOL,
-            Column::new(DIVIDENDS, "cash dividends as DAY:AMOUNT;DAY:AMOUNT, calendar days from today"),
-            EXERCISE.or("american"),
-            YIELD.or("0"),
-        ];
+        const ALL: [Column; 9] =
+            [TYPE, SPOT, STRIKE, YEARS, RATE, VOL, DIVIDEND_COLUMN, EXERCISE.or("american"), YIELD.or("0")];
         &ALL
     }
 
     fn results(&self) -> &[&'static str] {
-        const ALL: [&str; 2] = ["price_spot_model", "price_escrowed_model"];
-        match (self.spot, self.escrowed) {
-            (true, false) => &ALL[..1],
-            (false, true) => &ALL[1..],
-            _ => &ALL,
+        const SPOT_MODEL: [&str; 7] = ["price_spot_model", "delta", "gamma", "vega", "theta", "rho", "phi"];
+        const ESCROWED_MODEL: [&str; 7] =
+            ["price_escrowed_model", "delta", "gamma", "vega", "theta", "rho", "phi"];
+        match (self.scheme, self.price_only) {
+            (DividendScheme::Both | DividendScheme::Exact, _) => {
+                &["price_spot_model", "price_escrowed_model"]
+            }
+            (DividendScheme::Spot, true) => &SPOT_MODEL[..1],
+            (DividendScheme::Spot, false) => &SPOT_MODEL,
+            (DividendScheme::Escrowed, true) => &ESCROWED_MODEL[..1],
+            (DividendScheme::Escrowed, false) => &ESCROWED_MODEL,
         }
     }
 
     fn evaluate(&self, row: &Row<'_>, out: &mut Vec<Value>) -> Result<(), RowError> {
+        const BOTH: [DividendModel; 2] = [DividendModel::Spot, DividendModel::Escrowed];
         let inputs = positive_inputs(row)?;
         let (right, exercise, dividends) = (row.right()?, exercise(row)?, dividends(row)?);
-        for (is_wanted, model) in [(self.spot, DividendModel::Spot), (self.escrowed, DividendModel::Escrowed)]
-        {
-            if is_wanted {
-                let price = finite_difference::price(&inputs, right, exercise, &dividends, model);
-                out.push(price.into());
+        let one = match self.scheme {
+            DividendScheme::Both => {
+                let price = |model| finite_difference::price(&inputs, right, exercise, &dividends, model);
+                out.extend(BOTH.map(|model| Value::Number(price(model))));
+                return Ok(());
             }
+            DividendScheme::Exact => {
+                let dividend = one_dividend(&inputs, right, exercise, &dividends)?;
+                let price = |model| one_dividend_call(&inputs, dividend, model);
+                out.extend(BOTH.map(|model| Value::Number(price(model))));
+                return Ok(());
+            }
+            DividendScheme::Spot => DividendModel::Spot,
+            DividendScheme::Escrowed => DividendModel::Escrowed,
+        };
+        if self.price_only {
+            out.push(finite_difference::price(&inputs, right, exercise, &dividends, one).into());
+        } else {
+            greeks(&finite_difference::greeks(&inputs, right, exercise, &dividends, one), out);
         }
         Ok(())
+    }
+}
+
+/// The dividend of an option that the exact method covers.
+fn one_dividend(
+    inputs: &BsmInputs,
+    right: Right,
+    exercise: Exercise,
+    dividends: &[Dividend],
+) -> Result<Dividend, RowError> {
+    let word = |column, expected, text: &str| E::Word { column, expected, text: text.to_string() };
+    if right != Right::Call {
+        return Err(word("type", "c: scheme exact is of American calls with one dividend", "p"));
+    }
+    if exercise != Exercise::American {
+        return Err(word("exercise", "american for scheme exact", "european"));
+    }
+    if inputs.dividend_yield != 0.0 {
+        let expected = "0 for scheme exact";
+        return Err(E::OutOfRange { column: "q", expected, value: inputs.dividend_yield });
+    }
+    match dividends {
+        [one] => Ok(*one),
+        _ => Err(E::OutOfRange {
+            column: DIVIDENDS,
+            expected: "one dividend for scheme exact",
+            value: dividends.len() as f64,
+        }),
     }
 }
 
@@ -153,7 +245,7 @@ fn bounded(inputs: BsmInputs) -> Result<BsmInputs, RowError> {
 }
 
 /// `53:3.22;65:0.65`; an empty cell is no dividend. Days are of 1/365 year.
-fn dividends(row: &Row<'_>) -> Result<Vec<Dividend>, RowError> {
+pub(super) fn dividends(row: &Row<'_>) -> Result<Vec<Dividend>, RowError> {
     let expected = "DAY:AMOUNT;DAY:AMOUNT with days and amounts 0 or greater";
     let cell = row.cell(DIVIDENDS);
     let text = std::str::from_utf8(cell).unwrap_or("?");
@@ -171,7 +263,9 @@ fn dividends(row: &Row<'_>) -> Result<Vec<Dividend>, RowError> {
         .collect()
 }
 
-pub(super) struct Bermudan;
+pub(super) struct Bermudan {
+    pub(super) price_only: bool,
+}
 
 /// More dates than this say the same as an American option.
 const EXERCISES_MAX: u32 = 2_500;
@@ -191,83 +285,99 @@ fn panels(put: &BsmInputs, exercises: usize) -> f64 {
 
 impl Formula for Bermudan {
     fn columns(&self) -> &[Column] {
-        const ALL: [Column; 8] = [
+        const ALL: [Column; 9] = [
             SPOT,
             STRIKE,
             VOL,
             YEARS,
             RATE,
             YIELD,
-            Column::new("n_exercises", "equally spaced exercise dates, the last at expiry"),
+            EXERCISES.or(""),
+            EXERCISES_PER_YEAR.or(""),
             TYPE.or("p"),
         ];
         &ALL
     }
 
     fn results(&self) -> &[&'static str] {
-        &["price"]
+        results(self.price_only)
     }
 
     fn evaluate(&self, row: &Row<'_>, out: &mut Vec<Value>) -> Result<(), RowError> {
         let (inputs, right) = (positive_inputs(row)?, row.right()?);
-        let exercises = row.count("n_exercises", EXERCISES_MAX, "a whole number from 1 to 2500")?;
-        let put = match right {
-            Right::Put => inputs,
-            Right::Call => BsmInputs {
-                spot: inputs.strike,
-                strike: inputs.spot,
-                rate: inputs.dividend_yield,
-                dividend_yield: inputs.rate,
-                ..inputs
-            },
-        };
-        if put.rate < 0.0 && put.dividend_yield < put.rate && exercises > 1 {
-            let column = if right == Right::Put { "q" } else { "r" };
-            let expected = "no less than the negative rate it is carried against (two exercise boundaries)";
-            return Err(E::OutOfRange { column, expected, value: put.dividend_yield });
+        let exercises = bermudan_dates(row, &inputs, right)?;
+        if self.price_only {
+            out.push(bermudan::price(&inputs, right, exercises).into());
+        } else {
+            greeks(&bermudan::greeks(&inputs, right, exercises), out);
         }
-        if panels(&put, exercises) > PANELS_MAX {
-            let expected = "larger beside the drift and the distance to the strike, or the dates fewer";
-            return Err(E::OutOfRange { column: "sigma", expected, value: inputs.vol });
-        }
-        out.push(bermudan::price(&inputs, right, exercises).into());
         Ok(())
     }
 }
 
-pub(super) struct Tree;
+/// The exercise dates of a row that the method covers.
+pub(super) fn bermudan_dates(row: &Row<'_>, inputs: &BsmInputs, right: Right) -> Result<usize, RowError> {
+    let exercises = exercises(row, inputs.years, EXERCISES_MAX, "a whole number from 1 to 2500")?;
+    let put = match right {
+        Right::Put => *inputs,
+        Right::Call => BsmInputs {
+            spot: inputs.strike,
+            strike: inputs.spot,
+            rate: inputs.dividend_yield,
+            dividend_yield: inputs.rate,
+            ..*inputs
+        },
+    };
+    if put.rate < 0.0 && put.dividend_yield < put.rate && exercises > 1 {
+        let column = if right == Right::Put { "q" } else { "r" };
+        let expected = "no less than the negative rate it is carried against (two exercise boundaries)";
+        return Err(E::OutOfRange { column, expected, value: put.dividend_yield });
+    }
+    if panels(&put, exercises) > PANELS_MAX {
+        let expected = "larger beside the drift and the distance to the strike, or the dates fewer";
+        return Err(E::OutOfRange { column: "sigma", expected, value: inputs.vol });
+    }
+    Ok(exercises)
+}
+
+pub(super) struct Tree {
+    pub(super) price_only: bool,
+}
 
 /// The work grows with the square of the steps.
 const STEPS_MAX: u32 = 20_000;
 
 impl Formula for Tree {
     fn columns(&self) -> &[Column] {
-        const ALL: [Column; 10] = [
-            Column::new("lattice", "crr, lr or tri"),
-            EXERCISE,
-            TYPE,
-            SPOT,
-            STRIKE,
-            YEARS,
-            RATE,
-            YIELD,
-            VOL,
-            Column::new("steps", "steps of the tree"),
-        ];
+        const ALL: [Column; 10] = [LATTICE, EXERCISE, TYPE, SPOT, STRIKE, YEARS, RATE, YIELD, VOL, STEPS];
         &ALL
     }
 
     fn results(&self) -> &[&'static str] {
-        &["price"]
+        results(self.price_only)
     }
 
     fn evaluate(&self, row: &Row<'_>, out: &mut Vec<Value>) -> Result<(), RowError> {
         let (inputs, right) = (positive_inputs(row)?, row.right()?);
-        let kinds =
-            [("crr", Lattice::CoxRossRubinstein), ("lr", Lattice::LeisenReimer), ("tri", Lattice::Trinomial)];
-        let kind = row.word("lattice", "crr, lr or tri", &kinds)?;
-        let steps = row.count("steps", STEPS_MAX, "a whole number from 1 to 20000")?;
-        out.push(lattice::price(&inputs, right, exercise(row)?, kind, steps).into());
+        let (kind, exercise, steps) = tree(row)?;
+        if self.price_only || steps < 3 {
+            out.push(lattice::price(&inputs, right, exercise, kind, steps).into());
+            // Greeks are read off the first three steps.
+            out.resize(self.results().len(), Value::Blank);
+        } else {
+            greeks(&lattice::greeks(&inputs, right, exercise, kind, steps), out);
+        }
         Ok(())
     }
+}
+
+pub(super) const LATTICE: Column = Column::new("lattice", "crr, lr or tri");
+pub(super) const STEPS: Column = Column::new("steps", "steps of the tree");
+
+/// Kind, exercise and steps of a row's tree.
+pub(super) fn tree(row: &Row<'_>) -> Result<(Lattice, Exercise, usize), RowError> {
+    let kinds =
+        [("crr", Lattice::CoxRossRubinstein), ("lr", Lattice::LeisenReimer), ("tri", Lattice::Trinomial)];
+    let kind = row.word("lattice", "crr, lr or tri", &kinds)?;
+    Ok((kind, exercise(row)?, row.count("steps", STEPS_MAX, "a whole number from 1 to 20000")?))
 }

@@ -5,15 +5,20 @@ use onetape_pricing::bachelier::{self, BachelierInputs};
 use onetape_pricing::black76::{self, BlackInputs};
 use onetape_pricing::bsm::{self, BsmInputs};
 
-pub(super) const TYPE: Column = Column::new("type", "c or p");
-pub(super) const SPOT: Column = Column::new("S", "price of the underlying");
-pub(super) const FORWARD: Column = Column::new("F", "forward price for the expiry");
-pub(super) const STRIKE: Column = Column::new("K", "strike");
-pub(super) const YEARS: Column = Column::new("T", "years to expiry");
-pub(super) const RATE: Column = Column::new("r", "interest rate per year, continuously compounded, per 1.00");
+pub(super) const TYPE: Column =
+    Column::new("type", "c or p").also(&["right", "option_type", "cp_flag", "call_put"]);
+pub(super) const SPOT: Column =
+    Column::new("S", "price of the underlying").also(&["spot", "underlying_price"]);
+pub(super) const FORWARD: Column = Column::new("F", "forward price for the expiry").also(&["forward"]);
+pub(super) const STRIKE: Column = Column::new("K", "strike").also(&["strike"]);
+pub(super) const YEARS: Column = Column::new("T", "years to expiry").also(&["years", "ttm", "tte"]);
+pub(super) const RATE: Column =
+    Column::new("r", "interest rate per year, continuously compounded, per 1.00").also(&["rate"]);
 pub(super) const YIELD: Column =
-    Column::new("q", "dividend yield per year, continuously compounded, per 1.00");
-pub(super) const VOL: Column = Column::new("sigma", "volatility per 1.00");
+    Column::new("q", "dividend yield per year, continuously compounded, per 1.00")
+        .also(&["div", "dividend_yield"]);
+pub(super) const VOL: Column =
+    Column::new("sigma", "volatility per 1.00").also(&["vol", "volatility", "iv", "implied_vol"]);
 
 /// The columns of a European or American option on a spot price.
 pub(super) const SPOT_COLUMNS: [Column; 7] = [TYPE, SPOT, STRIKE, YEARS, RATE, YIELD, VOL];
@@ -130,6 +135,10 @@ pub(super) struct Bachelier {
 }
 
 impl Formula for Bachelier {
+    fn is_normal(&self) -> bool {
+        true
+    }
+
     fn columns(&self) -> &[Column] {
         &FORWARD_COLUMNS
     }

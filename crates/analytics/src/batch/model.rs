@@ -1,8 +1,11 @@
 //! The models a price file may ask for, by name.
 
-use super::early::{American, AmericanScheme, Bermudan, CashDividends, Tree};
+use super::early::{American, AmericanScheme, Bermudan, CashDividends, DividendScheme, Tree};
 use super::european::{Bachelier, Black76, Bsm};
-use super::smile::{Heston, Sabr, Slices, Ssvi, Svi};
+use super::exotic::{Asian, Barrier};
+use super::explain::{Explain, ExplainScheme};
+use super::paths::{BasketOption, Dynamics, LeastSquares, Paths, SAMPLING};
+use super::smile::{Bates, Heston, Sabr, Slices, Ssvi, Svi};
 use super::{BatchError, Formulas};
 use std::sync::Arc;
 
@@ -31,6 +34,26 @@ pub enum PriceModel {
     Ssvi,
     /// Trees with a given number of steps.
     Lattice,
+    /// European options under stochastic volatility with jumps.
+    Bates,
+    /// Single barriers, observed continuously, in closed form.
+    Barrier,
+    /// Options on the continuous arithmetic mean.
+    Asian,
+    /// P&L between two states of the market, split by cause.
+    PnlExplain,
+    /// Simulated pay-offs of a geometric Brownian motion.
+    Mc,
+    /// Simulated pay-offs under stochastic volatility.
+    McHeston,
+    /// Simulated pay-offs under jump diffusion.
+    McMerton,
+    /// Simulated pay-offs under the local volatility of a file of slices.
+    McLocal,
+    /// Simulated options on several assets.
+    McBasket,
+    /// Early exercise by least-squares Monte Carlo.
+    Lsm,
 }
 
 /// How a model is to be evaluated.
@@ -40,13 +63,15 @@ pub struct Options {
     pub scheme: Option<String>,
     /// Leave the Greeks out.
     pub price_only: bool,
+    /// Greeks of the Bermudan engine too, whose differences cost twenty times the price.
+    pub costly_greeks: bool,
     /// SVI slices that the column `slice_id` names.
     pub slices: Option<Arc<Slices>>,
 }
 
 impl PriceModel {
     /// Names on the command line.
-    pub const ALL: [(&'static str, PriceModel); 11] = [
+    pub const ALL: [(&'static str, PriceModel); 21] = [
         ("bsm", PriceModel::Bsm),
         ("black76", PriceModel::Black76),
         ("bachelier", PriceModel::Bachelier),
@@ -58,6 +83,16 @@ impl PriceModel {
         ("svi", PriceModel::Svi),
         ("ssvi", PriceModel::Ssvi),
         ("lattice", PriceModel::Lattice),
+        ("bates", PriceModel::Bates),
+        ("barrier", PriceModel::Barrier),
+        ("asian", PriceModel::Asian),
+        ("pnl-explain", PriceModel::PnlExplain),
+        ("mc", PriceModel::Mc),
+        ("mc-heston", PriceModel::McHeston),
+        ("mc-merton", PriceModel::McMerton),
+        ("mc-local", PriceModel::McLocal),
+        ("mc-basket", PriceModel::McBasket),
+        ("lsm", PriceModel::Lsm),
     ];
 
     /// Its name on the command line.
@@ -78,10 +113,32 @@ impl PriceModel {
                 Box::new(move |_| Box::new(American { scheme, price_only }))
             }
             PriceModel::AmericanDiv => {
-                let both = ("both", (true, true));
-                let known = [both, ("spot", (true, false)), ("escrowed", (false, true))];
-                let (spot, escrowed) = scheme("american-div", options, &known)?;
-                Box::new(move |_| Box::new(CashDividends { spot, escrowed }))
+                let scheme = scheme("american-div", options, &DividendScheme::ALL)?;
+                Box::new(move |_| Box::new(CashDividends { scheme, price_only }))
+            }
+            PriceModel::PnlExplain => {
+                let scheme = scheme("pnl-explain", options, &ExplainScheme::ALL)?;
+                Box::new(move |_| Box::new(Explain { scheme }))
+            }
+            PriceModel::Mc | PriceModel::McHeston | PriceModel::McMerton | PriceModel::McLocal => {
+                let sampling = scheme(self.name(), options, &SAMPLING)?;
+                let slices = options.slices.clone();
+                if self == PriceModel::McLocal && slices.is_none() {
+                    return Err(BatchError::NoSlices);
+                }
+                Box::new(move |_| {
+                    let dynamics = match (self, &slices) {
+                        (PriceModel::McHeston, _) => Dynamics::Heston,
+                        (PriceModel::McMerton, _) => Dynamics::Merton,
+                        (PriceModel::McLocal, Some(slices)) => Dynamics::Local(slices.clone()),
+                        _ => Dynamics::Gbm,
+                    };
+                    Box::new(Paths { dynamics, sampling })
+                })
+            }
+            PriceModel::McBasket => {
+                let sampling = scheme("mc-basket", options, &SAMPLING)?;
+                Box::new(move |_| Box::new(BasketOption { sampling }))
             }
             _ => {
                 no_scheme(self.name(), options)?;
@@ -97,7 +154,14 @@ impl PriceModel {
             PriceModel::Bsm => Box::new(move |_| Box::new(Bsm { price_only })),
             PriceModel::Black76 => Box::new(move |_| Box::new(Black76 { price_only })),
             PriceModel::Bachelier => Box::new(move |_| Box::new(Bachelier { price_only })),
-            PriceModel::Bermudan => Box::new(|_| Box::new(Bermudan)),
+            PriceModel::Bermudan => {
+                let price_only = price_only || !options.costly_greeks;
+                Box::new(move |_| Box::new(Bermudan { price_only }))
+            }
+            PriceModel::Bates => Box::new(|_| Box::new(Bates)),
+            PriceModel::Barrier => Box::new(|_| Box::new(Barrier)),
+            PriceModel::Asian => Box::new(|_| Box::new(Asian)),
+            PriceModel::Lsm => Box::new(|_| Box::new(LeastSquares)),
             PriceModel::Heston => Box::new(move |_| Box::new(Heston { price_only })),
             PriceModel::Sabr => Box::new(|_| Box::new(Sabr)),
             PriceModel::Svi => {
@@ -111,7 +175,7 @@ impl PriceModel {
                 })
             }
             PriceModel::Ssvi => Box::new(|_| Box::new(Ssvi)),
-            _ => Box::new(|_| Box::new(Tree)),
+            _ => Box::new(move |_| Box::new(Tree { price_only })),
         }
     }
 }

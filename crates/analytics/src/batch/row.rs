@@ -13,11 +13,17 @@ pub struct Column {
     pub meaning: &'static str,
     /// The value of a file without it; `None` makes the column necessary.
     pub default: Option<&'static str>,
+    /// Other names that it is found by where no column has `name`.
+    pub aliases: &'static [&'static str],
 }
 
 impl Column {
     pub(super) const fn new(name: &'static str, meaning: &'static str) -> Column {
-        Column { name, meaning, default: None }
+        Column { name, meaning, default: None, aliases: &[] }
+    }
+
+    pub(super) const fn also(self, aliases: &'static [&'static str]) -> Column {
+        Column { aliases, ..self }
     }
 
     pub(super) const fn or(self, default: &'static str) -> Column {
@@ -196,6 +202,29 @@ impl<'a> Row<'a> {
         } else {
             Err(RowError::OutOfRange { column, expected, value })
         }
+    }
+
+    /// Any number; `None` in an empty cell.
+    ///
+    /// # Errors
+    /// Not a number.
+    pub fn optional(&self, column: &'static str) -> Result<Option<f64>, RowError> {
+        if self.cell(column).is_empty() { Ok(None) } else { self.number(column).map(Some) }
+    }
+
+    /// Finite numbers separated by semicolons.
+    ///
+    /// # Errors
+    /// Empty, or a part that is no finite number.
+    pub fn list(&self, column: &'static str) -> Result<Vec<f64>, RowError> {
+        let cell = self.cell(column);
+        if cell.is_empty() {
+            return Err(RowError::Empty { column });
+        }
+        let bad = || RowError::NotANumber { column, text: excerpt(cell) };
+        let text = std::str::from_utf8(cell).map_err(|_| bad())?;
+        let number = |part: &str| part.trim().parse().ok().filter(|value: &f64| value.is_finite());
+        text.split(';').map(|part| number(part).ok_or_else(bad)).collect()
     }
 
     /// A finite number.

@@ -14,21 +14,37 @@ pub(super) struct Heston {
     pub(super) price_only: bool,
 }
 
+/// The columns of an option under stochastic volatility.
+pub(super) const fn heston_columns() -> [Column; 11] {
+    [
+        TYPE,
+        SPOT,
+        STRIKE,
+        YEARS,
+        RATE,
+        YIELD,
+        Column::new("v0", "variance today"),
+        Column::new("kappa", "speed of mean reversion per year"),
+        Column::new("theta", "long-run variance"),
+        Column::new("sigma", "volatility of variance").also(&["xi", "vol_of_vol", "volvol"]),
+        Column::new("rho", "correlation of spot and variance"),
+    ]
+}
+
+/// The model of a row with [`heston_columns`].
+pub(super) fn heston_model(row: &Row<'_>) -> Result<heston::Heston, RowError> {
+    Ok(heston::Heston {
+        v0: row.non_negative("v0")?,
+        kappa: row.non_negative("kappa")?,
+        theta: row.non_negative("theta")?,
+        sigma: row.non_negative("sigma")?,
+        rho: row.finite("rho")?,
+    })
+}
+
 impl Formula for Heston {
     fn columns(&self) -> &[Column] {
-        const ALL: [Column; 11] = [
-            TYPE,
-            SPOT,
-            STRIKE,
-            YEARS,
-            RATE,
-            YIELD,
-            Column::new("v0", "variance today"),
-            Column::new("kappa", "speed of mean reversion per year"),
-            Column::new("theta", "long-run variance"),
-            Column::new("sigma", "volatility of variance"),
-            Column::new("rho", "correlation of spot and variance"),
-        ];
+        const ALL: [Column; 11] = heston_columns();
         &ALL
     }
 
@@ -49,13 +65,7 @@ impl Formula for Heston {
     }
 
     fn evaluate(&self, row: &Row<'_>, out: &mut Vec<Value>) -> Result<(), RowError> {
-        let model = heston::Heston {
-            v0: row.non_negative("v0")?,
-            kappa: row.non_negative("kappa")?,
-            theta: row.non_negative("theta")?,
-            sigma: row.non_negative("sigma")?,
-            rho: row.finite("rho")?,
-        };
+        let model = heston_model(row)?;
         let market =
             Market { spot: row.positive("S")?, rate: row.finite("r")?, dividend_yield: row.finite("q")? };
         let (strike, years, right) = (row.positive("K")?, row.positive("T")?, row.right()?);
@@ -76,6 +86,49 @@ impl Formula for Heston {
             // (no volatility of variance, slow decay) still has a price.
             Err(_) => out.extend([Value::Blank; 9]),
         }
+        Ok(())
+    }
+}
+
+/// Heston with lognormal jumps.
+pub(super) struct Bates;
+
+impl Formula for Bates {
+    fn columns(&self) -> &[Column] {
+        const H: [Column; 11] = heston_columns();
+        const ALL: [Column; 14] = [
+            H[0],
+            H[1],
+            H[2],
+            H[3],
+            H[4],
+            H[5],
+            H[6],
+            H[7],
+            H[8],
+            H[9],
+            H[10],
+            Column::new("intensity", "expected jumps per year"),
+            Column::new("jump_mean", "mean of the jump of the logarithm"),
+            Column::new("jump_vol", "standard deviation of the jump of the logarithm"),
+        ];
+        &ALL
+    }
+
+    fn results(&self) -> &[&'static str] {
+        &["price"]
+    }
+
+    fn evaluate(&self, row: &Row<'_>, out: &mut Vec<Value>) -> Result<(), RowError> {
+        let model = heston::Bates {
+            heston: heston_model(row)?,
+            intensity: row.non_negative("intensity")?,
+            jump_mean: row.finite("jump_mean")?,
+            jump_vol: row.non_negative("jump_vol")?,
+        };
+        let market =
+            Market { spot: row.positive("S")?, rate: row.finite("r")?, dividend_yield: row.finite("q")? };
+        out.push(model.price(&market, row.positive("K")?, row.positive("T")?, row.right()?)?.into());
         Ok(())
     }
 }
@@ -111,7 +164,7 @@ impl Formula for Sabr {
 }
 
 const SLICE: [Column; 6] = [
-    YEARS,
+    Column::new("T", "years to expiry; slices that a column slice_id names come from --slices FILE"),
     Column::new("a", "raw SVI: shift of total variance"),
     Column::new("b", "raw SVI: slope of the wings"),
     Column::new("rho", "raw SVI: rotation"),
@@ -127,6 +180,14 @@ pub struct Slices {
 }
 
 impl Slices {
+    /// The slices with their times, in ascending time.
+    pub(super) fn by_time(&self) -> Vec<(f64, RawSvi)> {
+        let mut found: Vec<(f64, RawSvi)> =
+            self.slices.values().map(|(slice, years)| (*years, *slice)).collect();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        found
+    }
+
     /// Reads the columns id, T, a, b, rho, m and sigma.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! Smile models fitted to the expiries of a chain.
 
+use super::heston::HestonSmile;
 use super::slice::ExpirySlice;
 use super::snapshot::ExpiryKey;
 use onetape_pricing::ModelError;
+use onetape_pricing::heston::calibrate::{Bounds, Calibration, VolQuote, calibrate};
 use onetape_pricing::surface::compare::{SabrFit, SsviExpiry, SsviFit, fit_sabr, fit_ssvi};
 use onetape_pricing::surface::fit::{ExpiryQuotes, SviFit, fit_surface};
 use onetape_pricing::surface::ssvi::SsviSlice;
@@ -17,6 +19,8 @@ pub enum Model {
     Ssvi,
     /// SABR by expiry.
     Sabr,
+    /// One Heston model for all expiries.
+    Heston,
 }
 
 /// A fitted expiry.
@@ -28,6 +32,8 @@ pub enum Fitted {
     Ssvi(SsviSlice),
     /// SABR with its evidence.
     Sabr(SabrFit),
+    /// The smile of a Heston model.
+    Heston(Box<HestonSmile>),
 }
 
 impl Smile for Fitted {
@@ -36,6 +42,7 @@ impl Smile for Fitted {
             Fitted::Svi(fit) => fit.slice.jet(k),
             Fitted::Ssvi(slice) => slice.jet(k),
             Fitted::Sabr(fit) => fit.jet(k),
+            Fitted::Heston(smile) => smile.jet(k),
         }
     }
 }
@@ -75,6 +82,8 @@ pub struct FittedChain {
     pub expiries: Vec<FittedExpiry>,
     /// The parameters that SSVI expiries share.
     pub ssvi: Option<SsviFit>,
+    /// The Heston model that all expiries share.
+    pub heston: Option<Calibration>,
 }
 
 /// Fewest quotes of an expiry that takes part.
@@ -85,11 +94,15 @@ const QUOTES_MIN: usize = 5;
 /// # Errors
 /// [`ModelError`] when no expiry qualifies or a fit fails.
 pub fn fit(slices: &[ExpirySlice], model: Model, beta: f64) -> Result<FittedChain, ModelError> {
-    let used: Vec<&ExpirySlice> = slices.iter().filter(|s| s.smile_quotes().len() >= QUOTES_MIN).collect();
+    let mut used: Vec<&ExpirySlice> =
+        slices.iter().filter(|s| s.smile_quotes().len() >= QUOTES_MIN).collect();
+    if model == Model::Heston {
+        used.retain(|s| s.years > HESTON_YEARS_MIN);
+    }
     if used.is_empty() {
         return Err(ModelError::TooFew { what: "expiries with five two-sided quotes", needed: 1, found: 0 });
     }
-    let mut ssvi = None;
+    let (mut ssvi, mut heston) = (None, None);
     let smiles: Vec<Fitted> = match model {
         Model::Svi => {
             let expiries: Vec<ExpiryQuotes> =
@@ -110,13 +123,47 @@ pub fn fit(slices: &[ExpirySlice], model: Model, beta: f64) -> Result<FittedChai
             });
             fits.collect::<Result<_, _>>()?
         }
+        Model::Heston => {
+            let found = calibrate_heston(&used)?;
+            let smiles = used.iter().map(|s| {
+                let (low, high) = quoted_range(s);
+                HestonSmile::new(found.model, s.years, low, high).map(|smile| Fitted::Heston(Box::new(smile)))
+            });
+            let smiles = smiles.collect::<Result<Vec<_>, _>>()?;
+            heston = Some(found);
+            smiles
+        }
     };
     let mut expiries: Vec<FittedExpiry> = Vec::new();
     for (slice, smile) in used.into_iter().zip(smiles) {
         let found = judge(slice, smile, expiries.last());
         expiries.push(found);
     }
-    Ok(FittedChain { expiries, ssvi })
+    Ok(FittedChain { expiries, ssvi, heston })
+}
+
+/// Expiries within a day say nothing about a diffusion that must also fit months.
+const HESTON_YEARS_MIN: f64 = 1.0 / 365.0;
+
+fn calibrate_heston(used: &[&ExpirySlice]) -> Result<Calibration, ModelError> {
+    let quotes: Vec<VolQuote> = used
+        .iter()
+        .flat_map(|s| {
+            s.smile_quotes().into_iter().map(|q| VolQuote {
+                k: q.k,
+                years: s.years,
+                vol: q.vol,
+                weight: q.weight,
+            })
+        })
+        .collect();
+    calibrate(&quotes, None, &Bounds::default())
+}
+
+/// Log-moneynesses that are quoted, the forward among them.
+fn quoted_range(slice: &ExpirySlice) -> (f64, f64) {
+    let quotes = slice.smile_quotes();
+    quotes.iter().fold((0.0, 0.0), |(low, high), q| (q.k.min(low), q.k.max(high)))
 }
 
 /// At-the-money variances made ascending: noise between near expiries is no arbitrage to model.

@@ -1,5 +1,6 @@
 //! Every book of a recorded session at an instant, by running the session through the loop.
 
+use onetape_engine::block::Block;
 use onetape_engine::book::Top;
 use onetape_engine::config::{RunConfig, StrategyConfig};
 use onetape_engine::ids::InstrumentIx;
@@ -23,6 +24,9 @@ pub enum SnapshotError {
     /// The session cannot be read.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// A source of blocks other than a session cannot be read.
+    #[error("{0}")]
+    Read(String),
     /// The loop refused an input of it.
     #[error("{session}: {source}")]
     Input {
@@ -52,6 +56,49 @@ pub struct Market {
     pub volume: f64,
 }
 
+/// Runs the inputs received up to `at` through a loop of its own with one strategy, then the clock to `at`.
+/// What a journal adds to its session's inputs (its configuration, seals, commands) is left out.
+pub(super) fn run_to<S: Strategy>(
+    name: &str,
+    first: u64,
+    at: Nanos,
+    config: RunConfig,
+    strategy: S,
+    mut next_block: impl FnMut(&mut Block) -> Result<bool, SnapshotError>,
+) -> Result<Kernel<S>, SnapshotError> {
+    if at.0 < first {
+        return Err(SnapshotError::TooEarly { first, asked: at.0 });
+    }
+    let refused = |source| SnapshotError::Input { session: name.to_string(), source };
+    let mut kernel = Kernel::new(config.clone(), vec![strategy]);
+    let start = Record::new(Head::at(Nanos(first), InstrumentIx::NONE), Body::Cold(0));
+    kernel.apply(&start, Some(&Cold::Start(Box::new(config)))).map_err(refused)?;
+    let mut block = Block::default();
+    let mut spare = Vec::new();
+    'tape: while next_block(&mut block)? {
+        let mut cold = block.cold.iter();
+        for record in &block.inputs {
+            if record.ts > at.0 {
+                break 'tape;
+            }
+            let payload = if record.kind == Kind::Cold as u8 { cold.next() } else { None };
+            if matches!(payload, Some(Cold::Start(_) | Cold::Command(_) | Cold::JournalLag { .. }))
+                || record.kind == Kind::Seal as u8
+            {
+                continue;
+            }
+            kernel.apply(record, payload).map_err(refused)?;
+            if kernel.must_seal(record) {
+                spare = kernel.take_derived(spare);
+                spare.clear();
+            }
+        }
+    }
+    let tick = Record::new(Head::at(at, InstrumentIx::NONE), Body::Tick);
+    kernel.apply(&tick, None).map_err(refused)?;
+    Ok(kernel)
+}
+
 /// All instruments of a session at an instant.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
@@ -73,35 +120,23 @@ impl Snapshot {
     pub fn take(reader: &mut SessionReader, at: Nanos) -> Result<Snapshot, SnapshotError> {
         let manifest = reader.manifest();
         let (name, first) = (manifest.name.clone(), manifest.first_ts);
-        if at.0 < first {
-            return Err(SnapshotError::TooEarly { first, asked: at.0 });
-        }
-        let refused = |source| SnapshotError::Input { session: name.clone(), source };
+        Snapshot::of_blocks(&name, first, at, |block| reader.next_block(block).map_err(SnapshotError::from))
+    }
+
+    /// The same from any source of blocks, such as a journal, whose first input is received at `first`.
+    ///
+    /// # Errors
+    /// As [`Snapshot::take`], and whatever `next_block` says.
+    pub fn of_blocks(
+        name: &str,
+        first: u64,
+        at: Nanos,
+        next_block: impl FnMut(&mut Block) -> Result<bool, SnapshotError>,
+    ) -> Result<Snapshot, SnapshotError> {
         let observer = Observer { at, markets: Vec::new(), phase: None };
         let strategy = StrategyConfig { name: "observer".into(), version: "1".into(), params: Vec::new() };
         let config = RunConfig { strategies: vec![strategy], mark_interval_ns: 0, ..RunConfig::default() };
-        let mut kernel = Kernel::new(config.clone(), vec![observer]);
-        let start = Record::new(Head::at(Nanos(first), InstrumentIx::NONE), Body::Cold(0));
-        kernel.apply(&start, Some(&Cold::Start(Box::new(config)))).map_err(refused)?;
-        let mut block = onetape_engine::block::Block::default();
-        let mut spare = Vec::new();
-        'tape: while reader.next_block(&mut block)? {
-            let mut cold = block.cold.iter();
-            for record in &block.inputs {
-                if record.ts > at.0 {
-                    break 'tape;
-                }
-                let payload = if record.kind == Kind::Cold as u8 { cold.next() } else { None };
-                kernel.apply(record, payload).map_err(refused)?;
-                if kernel.must_seal(record) {
-                    spare = kernel.take_derived(spare);
-                    spare.clear();
-                }
-            }
-        }
-        // The clock reaches the instant, and the observer's timer looks at the books.
-        let tick = Record::new(Head::at(at, InstrumentIx::NONE), Body::Tick);
-        kernel.apply(&tick, None).map_err(refused)?;
+        let kernel: Kernel<Observer> = run_to(name, first, at, config, observer, next_block)?;
         let instruments = kernel.instruments().to_vec();
         let observer = kernel.strategies().next();
         let (markets, phase) = observer.map(|o| (o.markets.clone(), o.phase)).unwrap_or_default();

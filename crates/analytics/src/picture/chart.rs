@@ -213,7 +213,9 @@ impl Chart {
             if !(LEFT..=WIDTH - RIGHT).contains(&x) {
                 continue;
             }
-            let anchor = if x > 0.75 * WIDTH { "end" } else { "start" };
+            // Names stand away from the first mark (the spot), so that neighbours do not cover each other.
+            let is_left = self.marks.first().is_some_and(|first| *at < first.0) && x > LEFT + 60.0;
+            let anchor = if is_left || x > 0.85 * WIDTH { "end" } else { "start" };
             let (offset, y) =
                 (if anchor == "end" { -4.0 } else { 4.0 }, bottom - 7.0 - 16.0 * (n % 3) as f64);
             let name = escape(name);
@@ -227,19 +229,27 @@ impl Chart {
     }
 
     fn legend(&self, out: &mut String) {
-        let mut x = LEFT;
+        // About 6.6 units a character at this size, the sample of the line and a gap.
+        let width = |line: &Line| 29.0 + 6.6 * line.name.chars().count() as f64 + 14.0;
+        let total: f64 = self.lines.iter().map(width).sum();
+        let is_wide = total > WIDTH - LEFT - RIGHT;
+        let half = if is_wide { self.lines.len().div_ceil(2) } else { self.lines.len() };
+        let (mut x, mut y) = (LEFT, if is_wide { 38.0 } else { 44.0 });
         for (n, line) in self.lines.iter().enumerate() {
+            if n == half {
+                (x, y) = (LEFT, 55.0);
+            }
             let colour = COLOURS[n % COLOURS.len()];
             let dash = if line.is_dashed { " stroke-dasharray=\"7 5\"" } else { "" };
             let name = escape(&line.name);
             writeln!(
                 out,
-                "<path d=\"M{x:.0} 44h24\" stroke=\"{colour}\" stroke-width=\"2.6\"{dash}/><text x=\"{:.0}\" y=\"49\" font-size=\"13\">{name}</text>",
-                x + 29.0
+                "<path d=\"M{x:.0} {y}h24\" stroke=\"{colour}\" stroke-width=\"2.6\"{dash}/><text x=\"{:.0}\" y=\"{}\" font-size=\"13\">{name}</text>",
+                x + 29.0,
+                y + 5.0
             )
             .ok();
-            // About 7 units a character at this size.
-            x += 46.0 + 7.0 * line.name.chars().count() as f64;
+            x += width(line);
         }
     }
 }

@@ -63,6 +63,9 @@ function draw() {
   const corners = [[fx, ny], [nx, fy]].map(([x, y]) => place(x, y, 0)).sort((a, b) => a[0] - b[0]);
   const left = corners[0][0] === place(fx, ny, 0)[0] ? [fx, ny] : [nx, fy];
   for (const [v, s] of Z) { const p = place(left[0], left[1], unit(v, sz)); text(s, [Math.max(p[0] - 6, pen.measureText(s).width + 2), p[1]], "right"); }
+  const top = place(left[0], left[1], 0.5), name = grid.name;
+  pen.font = "600 " + font + "px system-ui,sans-serif";
+  text(name, [Math.max(4, Math.min(w - pen.measureText(name).width - 4, top[0] - 40)), Math.max(font, top[1] - 18)], "left");
 }
 let from = null; const touches = new Map();
 canvas.onpointerdown = e => { canvas.setPointerCapture(e.pointerId); touches.set(e.pointerId, e); from = [e.clientX, e.clientY]; };

@@ -2,13 +2,13 @@
 
 use crate::Right;
 
-/// Present value of a path.
-pub trait Payoff {
+/// Present value of a path. Blocks of a simulation may be computed on several threads.
+pub trait Payoff: Sync {
     /// Value at time zero of the pay-off of `prices` (layout `[date][asset]`).
     fn value(&self, prices: &[f64]) -> f64;
 }
 
-impl<F: Fn(&[f64]) -> f64> Payoff for F {
+impl<F: Fn(&[f64]) -> f64 + Sync> Payoff for F {
     fn value(&self, prices: &[f64]) -> f64 {
         self(prices)
     }
