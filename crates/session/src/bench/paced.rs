@@ -96,8 +96,9 @@ pub(super) fn drain<E>(
     queue: Receiver<Parcel>,
     mut consume: impl FnMut(Option<(u64, &Parcel)>) -> Result<Duration, E>,
 ) -> Result<(), E> {
-    let _pinned = Pinned::to(Place::Loop);
+    // Made before the thread is pinned: what it may use of the machine decides how it waits.
     let (mut intake, mut n) = (Intake::new(queue), 0);
+    let _pinned = Pinned::to(Place::Loop);
     loop {
         let mut came = intake.look();
         if matches!(came, Came::Nothing) {

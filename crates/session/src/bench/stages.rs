@@ -114,10 +114,10 @@ pub(super) fn rows(stages: &[Stage], durability: Durability) -> Vec<Row> {
         let stage = stages.iter().find(|stage| stage.name == name);
         stage.map_or(0.0, |stage| stage.percentiles[index] as f64 / 1e3)
     };
-    let disk = Some(1.5 * us("sync", 0));
+    let disk = Some((1.5 * us("sync", 0)).round());
     let waits = matches!(durability.commits(), Commits::BeforeOrders(_));
     let (p50, p99) =
-        if waits { (disk, None) } else { (Some(5.0), Some(f64::max(25.0, 2.0 * us("hiccup", 2)))) };
+        if waits { (disk, None) } else { (Some(5.0), Some(f64::max(25.0, (2.0 * us("hiccup", 2)).round()))) };
     // An echo waits for no disk.
     let times = |bar: f64| Some(bar).filter(|_| !waits);
     let ratio = |index: usize| us("wire", index) / us("echo", index).max(1e-3);
