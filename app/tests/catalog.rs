@@ -26,7 +26,7 @@ fn a_check_passes_within_its_limits_and_fails_beyond_them() {
     let (code, checked) = json(work.path(), &["data", "check", DEMO]);
     assert_eq!((code, checked["ok"].as_bool()), (0, Some(true)), "{checked}");
     let findings = checked["findings"].as_array().unwrap();
-    assert_eq!(findings.len(), 12);
+    assert_eq!(findings.len(), 13);
     let locked = findings.iter().find(|finding| finding["name"] == "locked").unwrap();
     assert!(locked["found"].as_u64().unwrap() > 0 && !locked["samples"].as_array().unwrap().is_empty());
     let (code, checked) = json(work.path(), &["data", "check", DEMO, "--limit", "locked=0"]);

@@ -14,7 +14,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Profile of a file by the schema in its name.
-const SCHEMAS: [(&str, &str); 9] = [
+const SCHEMAS: [(&str, &str); 10] = [
+    (".mbp-10.", "databento-mbp-10"),
     (".mbp-1.", "databento-mbp-1"),
     ("_mbp-1_", "databento-mbp-1"),
     (".tbbo.", "databento-mbp-1"),

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use onetape_calendar::date;
+use onetape_calendar::{Date, Zone, date};
 use onetape_engine::block::Block;
 use onetape_engine::input::Cold;
 use onetape_engine::instrument::{ExerciseStyle, InstrumentDef, SettlementTime, TickRule};
@@ -307,7 +307,7 @@ fn every_archive_has_the_rows_of_the_manifest() {
     }
     let mut found: BTreeMap<PathBuf, u64> = BTreeMap::new();
     for (kind, resolution, symbol) in requests {
-        let request = LeanRequest { resolution, ..LeanRequest::new(&root, kind, &[&symbol]) };
+        let request = LeanRequest { resolution, as_filed: true, ..LeanRequest::new(&root, kind, &[&symbol]) };
         let mut sink = Counting::default();
         read_lean(&request, &mut sink, &mut |progress| {
             if let Progress::File { path, rows } = progress {
@@ -362,6 +362,56 @@ fn splits_and_dividends_stand_beside_the_tape() {
     let text = String::from_utf8(sink.data_files["corporate_actions.csv"].clone()).unwrap();
     // Apple: 3.29 ex 2014-05-08, 7:1 on 2014-06-09.
     assert_eq!(text, "symbol,ex_date,kind,value\nAAPL,20140508,dividend,3.29\nAAPL,20140609,split,7.00\n");
+}
+
+#[test]
+fn a_ticker_is_read_from_the_files_of_who_bore_it() {
+    let Some(root) = lean_root() else { return };
+    let daily = |symbol: &str, as_filed| LeanRequest {
+        resolution: Resolution::Daily,
+        from: Some(date(2014, 3, 24)),
+        to: Some(date(2014, 4, 8)),
+        as_filed,
+        ..LeanRequest::new(&root, LeanKind::Equity, &[symbol])
+    };
+    let dates = |request: &LeanRequest| -> (Vec<Date>, MemorySink) {
+        let (sink, _) = read(request);
+        let bars = records(&sink, &request.symbols[0], Kind::TradeBar);
+        (bars.iter().map(|record| Zone::NewYork.date_at(record.ts)).collect(), sink)
+    };
+    // Class C: GOOCV from its first day, GOOG from 2014-04-03.
+    let (found, sink) = dates(&daily("GOOG", false));
+    assert_eq!((found[0], found.len()), (date(2014, 3, 27), 9));
+    assert_eq!(
+        String::from_utf8(sink.data_files["tickers.csv"].clone()).unwrap(),
+        "symbol,ticker,from,until\nGOOG,GOOCV,20140327,20140402\nGOOG,GOOG,20140403,20140408\n"
+    );
+    // Class A bore GOOG until 2014-04-02; there is no file of GOOGL.
+    let (found, _) = dates(&daily("GOOGL", false));
+    assert_eq!((found[0], found[found.len() - 1]), (date(2014, 3, 24), date(2014, 4, 2)));
+    let (found, _) = dates(&daily("GOOG", true));
+    assert_eq!((found[0], found[found.len() - 1]), (date(2014, 3, 24), date(2014, 4, 8)));
+}
+
+#[test]
+fn the_history_ends_before_the_tape_and_knows_its_splits_alone() {
+    let Some(root) = lean_root() else { return };
+    let history = |symbol: &str, day: Date| {
+        let request = LeanRequest {
+            from: Some(day),
+            to: Some(day),
+            ..LeanRequest::new(&root, LeanKind::Equity, &[symbol])
+        };
+        let (sink, _) = read(&request);
+        String::from_utf8(sink.data_files["history.csv"].clone()).unwrap()
+    };
+    // Apple split 7:1 on 2014-06-09; 2014-06-06 closed at 645.57 on its own basis.
+    let (before, after) = (history("AAPL", date(2014, 6, 6)), history("AAPL", date(2014, 6, 9)));
+    assert_eq!((before.lines().count(), after.lines().count()), (301, 301));
+    let last = |text: &str| text.lines().last().unwrap().to_string();
+    let close = |text: &str| text.split(',').nth(5).unwrap().parse::<f64>().unwrap();
+    assert!(last(&before).starts_with("AAPL,2014-06-05,") && close(&last(&before)) > 600.0);
+    assert!(last(&after).starts_with("AAPL,2014-06-06,") && (close(&last(&after)) - 92.22).abs() < 0.2);
 }
 
 #[test]

@@ -89,7 +89,11 @@ fn a_chain_becomes_definitions_phases_and_records_in_order() {
     let (sink, notes) = source.read(&LeanRequest::new(source.root(), LeanKind::Option, &["xyz"])).unwrap();
     assert_eq!(
         notes,
-        ["equity XYZ: no quote file for 2024-07-03", "option XYZ: no trade file for 2024-07-03"]
+        [
+            "equity XYZ: no quote file for 2024-07-03",
+            "option XYZ: no trade file for 2024-07-03",
+            "no history.csv: no daily bar of before the tape was found"
+        ]
     );
     let found: Vec<(u64, u32, Kind, u8)> = sink
         .inputs
@@ -182,7 +186,13 @@ fn daily_bars_are_known_at_the_close() {
     assert_eq!(bars, [july_3(16, 0) - 86_400_000_000_000, july_3(13, 0)]);
     let all = LeanRequest { to: None, ..request };
     let (_, notes) = source.read(&all).unwrap();
-    assert_eq!(notes, ["2024-07-04 is no trading day: its records have no session"]);
+    assert_eq!(
+        notes,
+        [
+            "2024-07-04 is no trading day: its records have no session",
+            "no history.csv: no daily bar of before the tape was found"
+        ]
+    );
 }
 
 #[test]
@@ -306,7 +316,7 @@ fn doubtful_rows_follow_their_policy() {
     assert_eq!(manifest.source_records["option_quote_bar"], 4, "every row is counted");
     let counts: Vec<(&str, &str, u64)> =
         manifest.quality.iter().map(|(k, v)| (k.as_str(), v.policy.as_str(), v.records)).collect();
-    assert_eq!(counts, [("gap", "keep", 1), ("impossible", "quarantine", 2), ("locked", "keep", 1)]);
+    assert_eq!(counts, [("impossible", "quarantine", 2), ("locked", "keep", 1), ("uncovered", "keep", 1)]);
     let policies = &manifest.importer.policies;
     assert!(
         policies.iter().any(|policy| policy.starts_with("quality: quarantine impossible; flag")),
@@ -360,4 +370,42 @@ fn importing_again_reads_no_row_until_a_source_or_an_option_changes() {
     source.zip(QUOTES, &[(PUT, "34200000,10000,10000,10000,10000,5,10200,10200,10200,10200,6\n")]);
     let (refused, _) = files(&request, &out);
     assert!(refused.unwrap_err().to_string().contains("other content"));
+}
+
+#[test]
+fn a_delayed_feed_is_known_later_and_keeps_its_order() {
+    let source = Source::chain();
+    let mut request = LeanRequest::new(source.root(), LeanKind::Option, &["xyz"]);
+    request.delays.set(Some("option"), 90_000_000_000);
+    let (sink, _) = source.read(&request).unwrap();
+    let found: Vec<(u64, u64, u32, Kind, u8)> = sink
+        .inputs
+        .iter()
+        .skip(3)
+        .map(|input| input.record)
+        .map(|record| (record.ts, record.ts_src, record.instrument, record.kind().unwrap(), record.flags))
+        .collect();
+    let (none, last) = (u32::MAX, flags::LAST);
+    let (bid, ask, extended) = (flags::BID, flags::ASK, flags::EXTENDED);
+    let later = |at: u64| (at + 90_000_000_000, at);
+    let at = |at: u64| (at, at);
+    let row = |(ts, src), instrument, kind, flags| (ts, src, instrument, kind, flags);
+    let expected = [
+        row(later(july_3(6, 30)), 2, Kind::Statistic, last),
+        row(at(july_3(9, 30)), none, Kind::SessionPhase, last),
+        row(at(july_3(9, 30)), 0, Kind::TradeBar, last | extended),
+        row(at(july_3(9, 31)), 0, Kind::TradeBar, last),
+        row(later(july_3(9, 31)), 1, Kind::BidBar, bid | last),
+        row(later(july_3(9, 31)), 2, Kind::BidBar, bid),
+        row(later(july_3(9, 31)), 2, Kind::AskBar, ask | last),
+        row(at(july_3(13, 0)), none, Kind::SessionPhase, last),
+        row(at(july_3(13, 1)), 0, Kind::TradeBar, last | extended),
+        // Known after the close: no price of the session any more.
+        row(later(july_3(13, 0)), 2, Kind::AskBar, ask | last | extended),
+    ];
+    assert_eq!(found, expected);
+
+    request.delays.set(Some("index"), 1);
+    let error = source.read(&request).unwrap_err().to_string();
+    assert_eq!(error, "no source 'index' to delay; this import has option, equity");
 }

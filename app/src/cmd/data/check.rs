@@ -106,6 +106,11 @@ fn percent(share: f64) -> String {
     format!("{:.4} %", share * 100.0)
 }
 
+/// A decimal without the zeros at its end.
+fn trimmed(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
 fn stylised(args: &CheckArgs, session: &Session<'_>) -> Result<u8, Failure> {
     let figures = acceptance::check_session(&mut SessionReader::open(&args.path)?)
         .map_err(|error| Failure::input(error.to_string()))?;
@@ -113,13 +118,18 @@ fn stylised(args: &CheckArgs, session: &Session<'_>) -> Result<u8, Failure> {
         report::json(&figures)?;
     } else {
         for figure in &figures {
+            let edge = |edge: f64| match edge.is_finite() {
+                true => trimmed(&format!("{edge:.4}")).to_string(),
+                false => "∞".to_string(),
+            };
             report::line(&format!(
-                "{}  {:<52} {:>12.4}   {} … {}",
+                "{}  {:<52} {:>10.4} {:>8}   {} … {}",
                 if figure.ok { "ok " } else { "OUT" },
                 figure.name,
                 figure.value,
-                figure.low,
-                figure.high
+                figure.error.map_or_else(String::new, |error| format!("±{error:.4}")),
+                edge(figure.low),
+                edge(figure.high)
             ));
         }
     }

@@ -4,12 +4,13 @@ use super::done;
 use crate::Session;
 use crate::failure::Failure;
 use crate::report;
+use crate::times::parse_duration;
 use clap::{Args, Subcommand, ValueEnum};
 use onetape_calendar::Date;
 use onetape_session::settings::nearest;
 use onetape_tape::import::dbn::{DbnRequest, import_dbn};
 use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean};
-use onetape_tape::import::{Progress, SizeRule};
+use onetape_tape::import::{Delays, Progress, SizeRule};
 use onetape_tape::quality::{Finding, Policies, PolicyError};
 use std::path::PathBuf;
 
@@ -54,13 +55,22 @@ pub(crate) struct LeanArgs {
     nbbo_size: NbboSizeArg,
     #[command(flatten)]
     quality: QualityArgs,
+    /// Feed delay: how much later than the files say their records were known here (15ms, 15m …); of one
+    /// kind alone KIND=DURATION, repeatable.
+    #[arg(long, value_name = "[KIND=]DURATION")]
+    delay: Vec<String>,
+    /// Take files by the tickers they are named by, on all dates, without the map files.
+    #[arg(long)]
+    as_filed: bool,
     /// Session folder to write.
     #[arg(long, value_name = "SESSION")]
     out: PathBuf,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  onetape data import dbn es.mbp-1.dbn.zst --out sessions/es")]
+#[command(
+    after_help = "Examples:\n  onetape data import dbn es.mbp-1.dbn.zst --out sessions/es\n  onetape data import dbn opra.cmbp-1.dbn.zst xnas.mbp-1.dbn.zst --delay OPRA.PILLAR=40ms \\\n      --history xnas.ohlcv-1d.dbn.zst --out sessions/aapl"
+)]
 pub(crate) struct DbnArgs {
     /// Files.
     #[arg(required = true)]
@@ -70,6 +80,13 @@ pub(crate) struct DbnArgs {
     dbn_version: Option<u8>,
     #[command(flatten)]
     quality: QualityArgs,
+    /// Feed delay: how much later than their receipt times the records were known here (15ms, 15m …); of one
+    /// dataset alone DATASET=DURATION, repeatable.
+    #[arg(long, value_name = "[DATASET=]DURATION")]
+    delay: Vec<String>,
+    /// Files of daily bars (ohlcv-1d); those known before the tape begins become history.csv.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    history: Vec<PathBuf>,
     /// Session folder to write.
     #[arg(long, value_name = "SESSION")]
     out: PathBuf,
@@ -141,9 +158,10 @@ fn lean(args: &LeanArgs, session: &Session<'_>) -> Result<u8, Failure> {
             NbboSizeArg::Sum => SizeRule::Sum,
         },
         policies: args.quality.policies()?,
+        delays: delays(&args.delay)?,
+        as_filed: args.as_filed,
     };
-    let finished = import_lean(&request, &args.out, &mut |progress| show(progress, session))
-        .map_err(|error| Failure::input(error.to_string()))?;
+    let finished = import_lean(&request, &args.out, &mut |progress| show(progress, session))?;
     done(&finished, &args.out, session)
 }
 
@@ -152,10 +170,40 @@ fn dbn(args: &DbnArgs, session: &Session<'_>) -> Result<u8, Failure> {
         files: args.files.clone(),
         fragment_version: args.dbn_version,
         policies: args.quality.policies()?,
+        delays: delays(&args.delay)?,
+        history: args.history.clone(),
     };
-    let finished = import_dbn(&request, &args.out, &mut |progress| show(progress, session))
-        .map_err(|error| Failure::input(error.to_string()))?;
+    let finished = import_dbn(&request, &args.out, &mut |progress| show(progress, session))?;
     done(&finished, &args.out, session)
+}
+
+/// Reads `[SOURCE=]DURATION` flags.
+pub(super) fn delays(flags: &[String]) -> Result<Delays, Failure> {
+    let mut delays = Delays::default();
+    for flag in flags {
+        let (source, text) = match flag.split_once('=') {
+            Some((source, text)) => (Some(source), text),
+            None => (None, flag.as_str()),
+        };
+        let delay = parse_delay(text).ok_or_else(|| {
+            Failure::usage(format!(
+                "--delay: '{text}' is not a duration such as 5ms or 15m (units ns, us, ms, s, m, h)"
+            ))
+        })?;
+        delays.set(source, delay);
+    }
+    Ok(delays)
+}
+
+/// A duration with its unit; feeds are delayed by minutes too.
+fn parse_delay(text: &str) -> Option<u64> {
+    let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let whole = || text[..text.len() - number.len()].parse::<u64>().ok();
+    match number {
+        "m" => whole()?.checked_mul(60_000_000_000),
+        "h" => whole()?.checked_mul(3_600_000_000_000),
+        _ => parse_duration(text),
+    }
 }
 
 fn lean_kind(kind: LeanKindArg) -> LeanKind {

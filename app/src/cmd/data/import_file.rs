@@ -1,16 +1,15 @@
 //! `onetape data import file` and `onetape data import profiles`.
 
 use super::done;
-use super::import::show;
+use super::import::{QualityArgs, delays, show};
 use crate::Session;
 use crate::failure::Failure;
 use crate::report::{self, count};
-use crate::times::parse_duration;
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
-use onetape_tape::import::Progress;
 use onetape_tape::import::profile::{
     BUILTIN, Profile, ProfileRequest, ProfileSource, builtin_text, import_profiles,
 };
+use onetape_tape::import::{Delays, Progress};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -25,30 +24,44 @@ pub(crate) struct FileArgs {
     /// Keep only this symbol, option root or underlying; repeatable.
     #[arg(long)]
     symbol: Vec<String>,
-    /// Time from the file's stamps until a row was knowable here (5ms, 15s …); replaces the profiles'.
-    #[arg(long, value_name = "DURATION")]
-    delay: Option<String>,
+    /// Feed delay: how much later than the files say a row was known here (5ms, 15m …), instead of the
+    /// profiles'; of one profile alone PROFILE=DURATION, repeatable.
+    #[arg(long, value_name = "[PROFILE=]DURATION")]
+    delay: Vec<String>,
+    #[command(flatten)]
+    quality: QualityArgs,
     /// Session folder to write.
     #[arg(long, value_name = "SESSION")]
     out: PathBuf,
 }
 
-/// `--profile PROFILE FILE…`, repeatable: which files belong to which profile.
+/// `--profile PROFILE FILE…` and `--history PROFILE FILE…`, repeatable: which files belong to which profile.
 #[derive(Debug, Default)]
-struct Sources(Vec<(String, Vec<PathBuf>)>);
+struct Sources {
+    tape: Vec<(String, Vec<PathBuf>)>,
+    history: Vec<(String, Vec<PathBuf>)>,
+}
 
 impl Args for Sources {
     fn augment_args(command: clap::Command) -> clap::Command {
-        command.arg(
-            Arg::new("profile")
-                .long("profile")
+        let sources = |name: &'static str, help: &'static str| {
+            Arg::new(name)
+                .long(name)
                 .action(ArgAction::Append)
                 .num_args(2..)
-                .required(true)
                 .value_names(["PROFILE", "FILE"])
                 .value_parser(clap::value_parser!(PathBuf))
-                .help("A built-in profile or a .toml file, then its files (CSV or Parquet, plain or gzip, zstd, zip); repeatable"),
-        )
+                .help(help)
+        };
+        let profile = sources(
+            "profile",
+            "A built-in profile or a .toml file, then its files (CSV or Parquet, plain or gzip, zstd, zip); repeatable",
+        );
+        let history = sources(
+            "history",
+            "A profile of daily bars and its files: those known before the tape begins become history.csv",
+        );
+        command.arg(profile.required(true)).arg(history)
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
@@ -64,9 +77,11 @@ impl FromArgMatches for Sources {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for mut group in matches.get_occurrences::<PathBuf>("profile").into_iter().flatten() {
-            if let Some(profile) = group.next() {
-                self.0.push((profile.display().to_string(), group.cloned().collect()));
+        for (name, sources) in [("profile", &mut self.tape), ("history", &mut self.history)] {
+            for mut group in matches.get_occurrences::<PathBuf>(name).into_iter().flatten() {
+                if let Some(profile) = group.next() {
+                    sources.push((profile.display().to_string(), group.cloned().collect()));
+                }
             }
         }
         Ok(())
@@ -84,20 +99,19 @@ pub(crate) struct ProfilesArgs {
 }
 
 pub(crate) fn run(args: &FileArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    let delay = match &args.delay {
-        None => None,
-        Some(text) => Some(parse_duration(text).ok_or_else(|| {
-            Failure::usage(format!("--delay: '{text}' is not a duration such as 5ms (units ns, us, ms, s)"))
-        })?),
+    let delays = delays(&args.delay)?;
+    let mut request = ProfileRequest {
+        symbols: args.symbol.clone(),
+        policies: args.quality.policies()?,
+        ..ProfileRequest::default()
     };
-    let mut request = ProfileRequest { sources: Vec::new(), symbols: args.symbol.clone() };
-    for (name, files) in &args.sources.0 {
-        let mut profile = profile(name)?;
-        if let Some(delay) = delay {
-            profile = profile.with_delay(delay);
-        }
-        request.sources.push(ProfileSource { profile, files: files.clone() });
+    for (name, files) in &args.sources.tape {
+        request.sources.push(source(name, files, &delays)?);
     }
+    for (name, files) in &args.sources.history {
+        request.history.push(source(name, files, &delays)?);
+    }
+    check_delays(&delays, &request)?;
     let (started, mut rows) = (Instant::now(), 0);
     let finished = import_profiles(&request, &args.out, &mut |progress| {
         if let Progress::File { rows: read, .. } = &progress {
@@ -109,6 +123,23 @@ pub(crate) fn run(args: &FileArgs, session: &Session<'_>) -> Result<u8, Failure>
     let rate = rows as f64 / seconds.max(1e-9) / 1e6;
     report::note(session.quiet, &format!("{} rows in {seconds:.2} s, {rate:.2} M rows/s", count(rows)));
     done(&finished, &args.out, session)
+}
+
+/// A profile with its delay and files.
+fn source(name: &str, files: &[PathBuf], delays: &Delays) -> Result<ProfileSource, Failure> {
+    let profile = profile(name)?;
+    let delay = delays.stated(profile.name());
+    let profile = match delay {
+        Some(delay) => profile.with_delay(delay),
+        None => profile,
+    };
+    Ok(ProfileSource { profile, files: files.to_vec() })
+}
+
+/// Refuses delays of profiles that the import does not use.
+fn check_delays(delays: &Delays, request: &ProfileRequest) -> Result<(), Failure> {
+    let profiles = request.sources.iter().chain(&request.history).map(|source| source.profile.name());
+    delays.check(&profiles.collect::<Vec<_>>()).map_err(|error| Failure::usage(format!("--delay: {error}")))
 }
 
 /// A `.toml` file, or a built-in profile by name.
@@ -146,7 +177,7 @@ pub(crate) fn profiles(args: &ProfilesArgs, session: &Session<'_>) -> Result<u8,
         report::json(&listed)?;
     } else {
         for Listed { name, record, about } in &listed {
-            report::line(&format!("{name:<22} {record:<10} {about}"));
+            report::line(&format!("{name:<22} {record:<13} {about}"));
         }
     }
     Ok(0)

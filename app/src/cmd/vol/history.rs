@@ -36,21 +36,27 @@ pub(crate) struct RankArgs {
 pub(crate) struct RealisedArgs {
     /// Session folder [default: the demo session].
     session: Option<PathBuf>,
+    /// Underlying [default: the only one with a history].
+    #[arg(long)]
+    symbol: Option<String>,
     /// Sessions of a window, repeatable [default: 10 20 60 120 252].
     #[arg(long, value_name = "N")]
     window: Vec<usize>,
 }
 
-pub(super) fn history(reader: &onetape_tape::session::SessionReader) -> Result<Vec<Day>, Failure> {
+pub(super) fn history(
+    reader: &onetape_tape::session::SessionReader,
+    symbol: Option<&str>,
+) -> Result<Vec<Day>, Failure> {
     let name = &reader.manifest().name;
-    let bytes = reader
-        .file(FILE)?
-        .ok_or_else(|| Failure::input(format!("{name} has no {FILE}; generated sessions carry one")))?;
-    read(FILE, &bytes).map_err(|error| Failure::input(format!("{name}: {error}")))
+    let bytes = reader.file(FILE)?.ok_or_else(|| {
+        Failure::input(format!("{name} has no {FILE}; imports write one from daily bars of before the tape"))
+    })?;
+    read(FILE, &bytes, symbol).map_err(|error| Failure::input(format!("{name}: {error}")))
 }
 
 /// The chain's volatility of 30 days: total variance between the expiries around it.
-fn iv30(market: &MarketArgs) -> Result<(f64, String), Failure> {
+fn iv30(market: &MarketArgs) -> Result<(f64, String, String), Failure> {
     let at = market.take()?;
     let points: Vec<TermPoint> = at
         .slices()
@@ -61,12 +67,12 @@ fn iv30(market: &MarketArgs) -> Result<(f64, String), Failure> {
         .collect();
     let vol = constant_maturity(&points, 30.0 / 365.0)
         .map_err(|error| Failure::input(format!("no 30-day volatility at this time: {error}")))?;
-    Ok((vol, at.caption()))
+    Ok((vol, at.caption(), at.symbol))
 }
 
 pub(crate) fn rank(args: &RankArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    let days = history(&args.market.open()?)?;
-    let (today, caption) = iv30(&args.market)?;
+    let (today, caption, symbol) = iv30(&args.market)?;
+    let days = history(&args.market.open()?, Some(&symbol))?;
     let lookback = Lookback { sessions: args.sessions, sessions_min: args.sessions_min };
     let previous: Vec<f64> = days.iter().filter_map(|day| day.iv30).collect();
     let found = iv_standing(&previous, today, lookback).map_err(|error| Failure::input(error.to_string()))?;
@@ -108,7 +114,7 @@ pub(crate) fn realised(args: &RealisedArgs, session: &Session<'_>) -> Result<u8,
         Some(path) => onetape_tape::session::SessionReader::open(path)?,
         None => crate::demo::open()?,
     };
-    let days = history(&reader)?;
+    let days = history(&reader, args.symbol.as_deref())?;
     let windows = if args.window.is_empty() { vec![10, 20, 60, 120, 252] } else { args.window.clone() };
     let bars: Vec<Bar> = days.iter().map(|day| day.bar).collect();
     let mut table = Vec::new();

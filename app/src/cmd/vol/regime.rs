@@ -51,7 +51,7 @@ const RETURNS: usize = 20;
 pub(crate) fn run(args: &RegimeArgs, session: &Session<'_>) -> Result<u8, Failure> {
     let (terms, caption) = vix::from_session(&args.market)?;
     let index = vix::figure(&terms)?;
-    let days = history(&args.market.open()?)?;
+    let days = history(&args.market.open()?, args.market.symbol.as_deref())?;
     // Today takes a place of the window, and may be its lowest or highest.
     let before = args.sessions.saturating_sub(1);
     let levels: Vec<f64> = days.iter().filter_map(|day| day.vix).collect();

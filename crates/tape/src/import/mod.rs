@@ -13,19 +13,26 @@
 //!   and type (trade, trade bar, bid half, ask half, statistic), then session `Close`. Records that
 //!   tie in all of that keep the order of their file.
 //! - Prices and sizes are exact: a number that 1e-9 cannot hold is an error, never rounded.
+//! - A feed delay is added to that time; `ts_src` and the order of ties stay.
+//! - `history.csv` holds daily bars that were known before the first input.
 //! - All or nothing: an import that fails leaves no session.
 //! - Doubtful records go through [`crate::quality::Screen`]: kept, flagged or set aside by policy.
 pub mod dbn;
+mod delay;
 mod error;
+mod history;
 mod hours;
 pub mod lean;
+mod levels;
 mod nbbo;
 mod order;
 pub mod profile;
 mod sink;
 mod terms;
 
+pub use delay::{DELAY_MAX_NS, Delays};
 pub use error::ImportError;
+pub use history::{HISTORY_DAYS, HISTORY_FILE};
 pub use nbbo::SizeRule;
 pub use sink::{InputSink, MemorySink, Origin};
 

@@ -97,6 +97,8 @@ pub struct Judgement {
     pub is_price: bool,
     /// Nanoseconds of silence, where the feed has a gap.
     pub silence_ns: u64,
+    /// Nanoseconds of a session before its first and after its last record.
+    pub uncovered_ns: u64,
 }
 
 /// Judges inputs in the order of the tape.
@@ -104,6 +106,8 @@ pub struct Judgement {
 pub struct Detector {
     instruments: Vec<Memory>,
     session: Option<SessionPhase>,
+    /// From the session's open to its first record; `None` before one came.
+    head_ns: Option<u64>,
     /// Receipt time of the last market record, or of the open.
     fed_at: u64,
     /// Shortest step between two market records, at least one nanosecond.
@@ -147,21 +151,35 @@ impl Detector {
             for memory in &mut self.instruments {
                 (memory.bid, memory.ask, memory.quoted_at) = (Side::default(), Side::default(), 0);
             }
-            self.session = Some(*phase);
+            (self.session, self.head_ns) = (Some(*phase), None);
             self.fed_at = ts;
         } else if let Some(open) = self.session.take() {
-            self.silence(ts, &mut judgement);
+            match self.head_ns.take() {
+                // A session without any record lies between others.
+                None => self.silence(ts, &mut judgement),
+                Some(head) => {
+                    let bound = self.bound_ns();
+                    let ends = [head, ts.saturating_sub(self.fed_at)];
+                    judgement.uncovered_ns = ends.into_iter().filter(|silence| *silence > bound).sum();
+                }
+            }
+            if judgement.uncovered_ns > 0 {
+                judgement.findings.insert(Finding::Uncovered);
+            }
             self.session_ns += ts.saturating_sub(open.open);
         }
         judgement
     }
 
+    /// Silence up to here is the feed's rhythm; before two records are seen that is unknown.
+    fn bound_ns(&self) -> u64 {
+        if self.step_ns == 0 { u64::MAX } else { GAP_NS.max(GAP_STEPS * self.step_ns) }
+    }
+
     /// A silence of the feed up to `ts`, within a session.
     fn silence(&mut self, ts: u64, judgement: &mut Judgement) {
         let silence = ts.saturating_sub(self.fed_at);
-        // Before two records are seen the rhythm is unknown and nothing is a gap.
-        let bound = if self.step_ns == 0 { u64::MAX } else { GAP_NS.max(GAP_STEPS * self.step_ns) };
-        if silence > bound {
+        if silence > self.bound_ns() {
             judgement.findings.insert(Finding::Gap);
             judgement.silence_ns = silence;
         }
@@ -172,7 +190,10 @@ impl Detector {
         let is_feed = !matches!(body, Body::Statistic(_) | Body::Status(_));
         if is_feed {
             if self.session.is_some() {
-                self.silence(record.ts, &mut judgement);
+                match self.head_ns {
+                    Some(_) => self.silence(record.ts, &mut judgement),
+                    None => self.head_ns = Some(record.ts.saturating_sub(self.fed_at)),
+                }
             }
             let step = record.ts.saturating_sub(self.fed_at);
             if self.is_fed && step > 0 && (self.step_ns == 0 || step < self.step_ns) {
@@ -442,6 +463,21 @@ mod tests {
         let close = detector.observe(&phase(Phase::Close, OPEN + 2130 * SECOND), None);
         assert_eq!(names(close), [""; 0]);
         assert_eq!(detector.session_ns(), 2130 * SECOND);
+    }
+
+    #[test]
+    fn an_excerpt_has_no_gap_at_its_ends() {
+        let mut detector = detector();
+        for at in 3_600..3_700 {
+            assert_eq!(names(detector.observe(&quote(at, 5000, 5001 + at as i64 % 2), None)), [""; 0]);
+        }
+        let close = detector.observe(&phase(Phase::Close, OPEN + 23_400 * SECOND), None);
+        assert_eq!((names(close), close.silence_ns), (vec!["uncovered"], 0));
+        assert_eq!(close.uncovered_ns, (3_600 + 23_400 - 3_699) * SECOND);
+        // A session without a record between others is a gap.
+        detector.observe(&phase(Phase::Open, OPEN + 90_000 * SECOND), None);
+        let close = detector.observe(&phase(Phase::Close, OPEN + 113_400 * SECOND), None);
+        assert_eq!((names(close), close.silence_ns), (vec!["gap"], 23_400 * SECOND));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum Finding {
     Stale,
     /// No record of any instrument for longer than the feed's rhythm allows.
     Gap,
+    /// No record of any instrument before the first or after the last of a session.
+    Uncovered,
     /// The record repeats its predecessor: same source time, same content.
     Duplicate,
     /// The source time lies before that of the record before it.
@@ -53,12 +55,13 @@ pub enum Finding {
 
 impl Finding {
     /// Every finding, in the order of reports.
-    pub const ALL: [Finding; 12] = [
+    pub const ALL: [Finding; 13] = [
         Finding::Crossed,
         Finding::Locked,
         Finding::OneSided,
         Finding::Stale,
         Finding::Gap,
+        Finding::Uncovered,
         Finding::Duplicate,
         Finding::OutOfOrder,
         Finding::Outlier,
@@ -76,6 +79,7 @@ impl Finding {
             Finding::OneSided => "one_sided",
             Finding::Stale => "stale",
             Finding::Gap => "gap",
+            Finding::Uncovered => "uncovered",
             Finding::Duplicate => "duplicate",
             Finding::OutOfOrder => "out_of_order",
             Finding::Outlier => "outlier",
@@ -96,7 +100,7 @@ impl Finding {
         match self {
             Finding::Crossed | Finding::Locked => "two-sided quotes",
             Finding::OneSided | Finding::Stale | Finding::OffTick => "quotes",
-            Finding::Gap => "session seconds",
+            Finding::Gap | Finding::Uncovered => "session seconds",
             Finding::Outlier => "prices",
             Finding::MixedSplit => "trade bars",
             Finding::Duplicate | Finding::OutOfOrder | Finding::Impossible | Finding::AfterExpiry => {
@@ -107,7 +111,7 @@ impl Finding {
 
     /// Whether it condemns a record; the others describe the feed around it.
     pub fn is_of_record(self) -> bool {
-        !matches!(self, Finding::OneSided | Finding::Stale | Finding::Gap)
+        !matches!(self, Finding::OneSided | Finding::Stale | Finding::Gap | Finding::Uncovered)
     }
 }
 

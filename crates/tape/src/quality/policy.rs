@@ -133,7 +133,7 @@ pub struct Limits([Option<f64>; Finding::ALL.len()]);
 impl Default for Limits {
     fn default() -> Limits {
         Limits(Finding::ALL.map(|finding| match finding {
-            Finding::OneSided | Finding::Stale => None,
+            Finding::OneSided | Finding::Stale | Finding::Uncovered => None,
             Finding::Impossible | Finding::MixedSplit => Some(0.0),
             Finding::Duplicate | Finding::Outlier | Finding::AfterExpiry => Some(0.000_1),
             Finding::Crossed => Some(0.001),
@@ -179,8 +179,8 @@ mod tests {
         assert_eq!(policies.of(Finding::Crossed), Action::Quarantine);
         assert_eq!(
             policies.sentence(),
-            "quality: quarantine crossed; flag mixed_split; keep locked, one_sided, stale, gap, duplicate, \
-             out_of_order, outlier, impossible, off_tick, after_expiry"
+            "quality: quarantine crossed; flag mixed_split; keep locked, one_sided, stale, gap, uncovered, \
+             duplicate, out_of_order, outlier, impossible, off_tick, after_expiry"
         );
         for (text, part) in [
             ("crossed", "FINDING=keep"),

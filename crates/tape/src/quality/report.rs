@@ -40,7 +40,7 @@ pub struct FindingReport {
     pub base: &'static str,
     /// How many of those there are.
     pub of: u64,
-    /// Found ÷ base; of gaps the silent share of session time.
+    /// Found ÷ base; of gaps and uncovered ends their share of session time.
     pub share: f64,
     /// Share above which the check fails; none where it is only told.
     pub limit: Option<f64>,
@@ -142,6 +142,7 @@ struct Tally {
     prices: u64,
     trade_bars: u64,
     silence_ns: u64,
+    uncovered_ns: u64,
 }
 
 impl Tally {
@@ -169,20 +170,25 @@ impl Tally {
 
     fn findings(&mut self, position: u64, record: &Record, judgement: &Judgement, splits: &Splits) {
         self.silence_ns += judgement.silence_ns;
+        self.uncovered_ns += judgement.uncovered_ns;
         let place = record.instrument as usize;
         for finding in judgement.findings.iter() {
             let slot = finding as usize;
             self.found[slot] += 1;
-            let is_feed = finding == Finding::Gap;
+            let is_feed = matches!(finding, Finding::Gap | Finding::Uncovered);
             if let Some(counts) = self.found_of.get_mut(place).filter(|_| !is_feed) {
                 counts[slot] = counts[slot].saturating_add(1);
             }
             if self.samples[slot].len() < SAMPLES {
                 let known = self.symbols.get(place).filter(|_| !is_feed);
                 let symbol = known.map_or_else(String::new, |(symbol, _)| symbol.clone());
-                let mut what = match is_feed {
-                    true => format!("no record for {:.0} s", judgement.silence_ns as f64 / 1e9),
-                    false => describe(record),
+                let mut what = match finding {
+                    Finding::Gap => format!("no record for {:.0} s", judgement.silence_ns as f64 / 1e9),
+                    Finding::Uncovered => {
+                        let seconds = judgement.uncovered_ns as f64 / 1e9;
+                        format!("{seconds:.0} s of the session before its first and after its last record")
+                    }
+                    _ => describe(record),
                 };
                 if finding == Finding::MixedSplit {
                     what.push_str(&splits.near(&symbol));
@@ -196,7 +202,7 @@ impl Tally {
         match finding {
             Finding::Crossed | Finding::Locked => self.two_sided,
             Finding::OneSided | Finding::Stale | Finding::OffTick => self.quotes,
-            Finding::Gap => session_ns / 1_000_000_000,
+            Finding::Gap | Finding::Uncovered => session_ns / 1_000_000_000,
             Finding::Outlier => self.prices,
             Finding::MixedSplit => self.trade_bars,
             Finding::Duplicate | Finding::OutOfOrder | Finding::Impossible | Finding::AfterExpiry => {
@@ -232,7 +238,11 @@ impl Tally {
         let mut findings = Vec::with_capacity(FINDINGS);
         for finding in Finding::ALL {
             let (found, of) = (self.found[finding as usize], self.base(finding, session_ns));
-            let part = if finding == Finding::Gap { self.silence_ns as f64 / 1e9 } else { found as f64 };
+            let part = match finding {
+                Finding::Gap => self.silence_ns as f64 / 1e9,
+                Finding::Uncovered => self.uncovered_ns as f64 / 1e9,
+                _ => found as f64,
+            };
             let share = if of == 0 { if found == 0 { 0.0 } else { 1.0 } } else { part / of as f64 };
             let limit = limits.of(finding);
             findings.push(FindingReport {

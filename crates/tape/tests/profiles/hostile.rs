@@ -198,7 +198,7 @@ fn a_failed_import_leaves_nothing_behind() {
     let out = work.path().join("session");
     let mut request = ProfileRequest {
         sources: vec![ProfileSource { profile, files: vec![good, bad.clone()] }],
-        symbols: Vec::new(),
+        ..ProfileRequest::default()
     };
     let error = import_profiles(&request, &out, &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("bad.csv, line 3"), "{error}");
@@ -214,6 +214,48 @@ fn a_failed_import_leaves_nothing_behind() {
     request.sources[0].files = vec![work.path().join("none.csv")];
     let error = import_profiles(&request, &out, &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("none.csv"), "{error}");
+}
+
+/// The policies of every importer hold for profiles too: set aside with file and line, counted, fingerprinted.
+#[test]
+fn doubtful_rows_are_set_aside_with_their_place() {
+    let work = tempfile::tempdir().unwrap();
+    let file = work.path().join("quotes.csv");
+    let rows = "2025-02-20T14:31:00Z,SPY,700,3,600.02,5\n2025-02-20T14:31:01Z,SPY,600.02,3,600.02,5\n";
+    fs::write(&file, format!("{HEADER}{GOOD}{rows}")).unwrap();
+    let profile = Profile::builtin("generic-quotes").unwrap();
+    let mut request = ProfileRequest {
+        sources: vec![ProfileSource { profile, files: vec![file] }],
+        ..ProfileRequest::default()
+    };
+    let out = work.path().join("session");
+    let finished = import_profiles(&request, &out, &mut |_| {}).unwrap();
+    let found =
+        |name: &str| finished.manifest.quality.get(name).map(|count| (count.policy.as_str(), count.records));
+    assert_eq!(found("impossible"), Some(("quarantine", 1)));
+    assert_eq!(found("locked"), Some(("keep", 1)));
+    let set_aside = fs::read_to_string(out.join("quarantine.csv")).unwrap();
+    let row = set_aside.lines().nth(1).unwrap();
+    assert!(
+        row.starts_with("impossible,1740061860000000000,SPY,bid 700.00 x 3.00")
+            && row.ends_with("quotes.csv,,3"),
+        "{row}"
+    );
+    assert!(
+        finished
+            .manifest
+            .importer
+            .policies
+            .iter()
+            .any(|policy| policy.starts_with("quality: quarantine impossible"))
+    );
+
+    // The same again is a no-op; another policy is another session.
+    assert!(import_profiles(&request, &out, &mut |_| {}).unwrap().unchanged);
+    request.policies.set("impossible=keep").unwrap();
+    let other = import_profiles(&request, &work.path().join("other"), &mut |_| {}).unwrap();
+    assert_eq!(other.manifest.inputs, finished.manifest.inputs + 1);
+    assert_ne!(other.manifest.source_fingerprint, finished.manifest.source_fingerprint);
 }
 
 /// Any bytes give records or an error: files bent at random never panic.

@@ -35,6 +35,7 @@ fn quotes_and_trades_of_two_profiles_merge_with_their_delays() {
             ProfileSource { profile: profile("polygon-option-quotes", 0), files: vec![first, second] },
         ],
         symbols: vec!["SPY".to_string()],
+        ..ProfileRequest::default()
     };
     let mut sink = MemorySink::default();
     read_profiles(&request, work.path(), &mut sink, &mut |_| {}).unwrap();

@@ -91,7 +91,7 @@ fn a_generated_session_survives_csv() {
         sources.push(ProfileSource { profile: Profile::builtin(name).unwrap(), files: vec![path] });
     }
     let mut sink = MemorySink::default();
-    let request = ProfileRequest { sources, symbols: Vec::new() };
+    let request = ProfileRequest { sources, ..ProfileRequest::default() };
     read_profiles(&request, work.path(), &mut sink, &mut |_| {}).unwrap();
     let found = ticks(&sink);
     assert_eq!(found.len(), expected.len());

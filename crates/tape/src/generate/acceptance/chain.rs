@@ -58,6 +58,7 @@ pub(super) struct ChainTally {
     forward_errors: Vec<f64>,
     wings: u64,
     wings_without_bid: u64,
+    monthly_vols: f64,
 }
 
 const DUST: f64 = 1e-9;
@@ -70,7 +71,9 @@ impl ChainTally {
     /// Judges one snapshot.
     pub(super) fn add(&mut self, snapshot: &Snapshot, rate: f64) {
         self.snapshots += 1;
-        let far = FAR * monthly_vol(snapshot);
+        let vol = monthly_vol(snapshot);
+        self.monthly_vols += vol;
+        let far = FAR * vol;
         let mut previous: Option<&Month> = None;
         for month in &snapshot.months {
             let discount = libm::exp(-rate * month.years);
@@ -190,6 +193,11 @@ impl ChainTally {
         let mut errors = self.forward_errors.clone();
         errors.sort_by(f64::total_cmp);
         errors.get(errors.len() * 95 / 100).copied().unwrap_or(f64::NAN)
+    }
+
+    /// Mean volatility of the first expiry at least three weeks out.
+    pub(super) fn mean_vol(&self) -> f64 {
+        self.monthly_vols / self.snapshots as f64
     }
 
     /// Share of out-of-the-money options in the far wings that show no bid.

@@ -10,6 +10,14 @@
 //! Everything but [`motion_figures`] is measured from records alone, so it also judges a session read
 //! from disk. Limits: the bands are for a plain session of a day or more; scenarios leave some of them
 //! on purpose.
+//!
+//! # What a figure of two days can say
+//! Moments and ratios of a few hundred returns scatter. Their standard errors come from a jackknife over
+//! stretches of the session, and such a figure is out only when its band is more than two of them away.
+//!
+//! Two bands are those of a market at its usual volatility and move with it ([`Figure::at_volatility`]): ladders
+//! and ticks are fixed in currency, so a calm market shows more wings worth less than a tick and a wild one
+//! fewer; and the fund is locked when its price changes, which it does in proportion to its variance.
 
 mod chain;
 mod motion;
@@ -25,6 +33,9 @@ use onetape_engine::num::Nanos;
 pub use motion::motion_figures;
 pub use survey::Survey;
 
+/// Volatility, per 1.00 a year, at which the bands of the specification hold: that of the default parameters.
+const USUAL_VOL: f64 = 0.22;
+
 /// One figure and where it should lie.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Figure {
@@ -36,13 +47,48 @@ pub struct Figure {
     pub low: f64,
     /// Largest accepted value.
     pub high: f64,
-    /// Whether the value lies in the band; a figure that cannot be measured does not.
+    /// Standard error of the value, where it is an estimate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<f64>,
+    /// Whether the value lies in the band, or within two standard errors of it; a figure that cannot be
+    /// measured does not.
     pub ok: bool,
 }
 
 impl Figure {
     fn new(name: &'static str, value: f64, low: f64, high: f64) -> Figure {
-        Figure { name, value, low, high, ok: value >= low && value <= high }
+        Figure { name, value, low, high, error: None, ok: value >= low && value <= high }
+    }
+
+    /// An estimate from a sample whose stretches can be left out one by one: `of(None)` is the figure of all,
+    /// `of(Some(n))` that without stretch `n`.
+    fn estimate(
+        name: &'static str,
+        (low, high): (f64, f64),
+        stretches: usize,
+        of: impl Fn(Option<usize>) -> f64,
+    ) -> Figure {
+        let value = of(None);
+        let without: Vec<f64> = (0..stretches).map(|stretch| of(Some(stretch))).collect();
+        let count = stretches as f64;
+        let mean = without.iter().sum::<f64>() / count;
+        let square: f64 = without.iter().map(|x| (x - mean) * (x - mean)).sum();
+        let error = ((count - 1.0) / count * square).sqrt();
+        let ok = value + 2.0 * error >= low && value - 2.0 * error <= high;
+        Figure { name, value, low, high, error: Some(error), ok }
+    }
+
+    /// A figure that goes with the market's volatility to a power: its band holds at [`USUAL_VOL`]; the edge
+    /// towards which the market's volatility pushes the figure moves along.
+    fn at_volatility(
+        name: &'static str,
+        value: f64,
+        (low, high): (f64, f64),
+        vol: f64,
+        power: f64,
+    ) -> Figure {
+        let factor = libm::pow(vol / USUAL_VOL, power);
+        Figure::new(name, value, low * factor.min(1.0), high * factor.max(1.0))
     }
 }
 

@@ -20,6 +20,9 @@ const SNAPSHOT_FROM: u64 = 10 * MINUTE;
 const SNAPSHOT_EVERY: u64 = 5 * MINUTE;
 const QUIET_NS: u64 = 60_000_000;
 
+/// How the share of wings without a bid goes with volatility: the slope of its logarithm over a hundred seeds.
+const WINGS_POWER: f64 = -1.25;
+
 /// What the survey knows of an instrument.
 #[derive(Debug, Clone, Copy)]
 struct Listed {
@@ -54,7 +57,8 @@ pub struct Survey {
     counts: Counts,
     day: Option<SessionPhase>,
     seconds: BTreeMap<u64, u32>,
-    trade_minutes: Vec<u64>,
+    /// Day and minute of each option print.
+    trade_minutes: Vec<(usize, u64)>,
     minutes: Vec<Vec<(u64, f64)>>,
     days: Vec<TradingDay>,
     straddles: Vec<(usize, Straddle)>,
@@ -187,7 +191,8 @@ impl Survey {
         }
         self.counts.option_trades += 1;
         if let Some(day) = self.day {
-            self.trade_minutes.push(record.ts.saturating_sub(day.open) / MINUTE);
+            let minute = record.ts.saturating_sub(day.open) / MINUTE;
+            self.trade_minutes.push((self.days.len().saturating_sub(1), minute));
         }
         let (bid, ask) = (listed.shown.bid, listed.shown.ask);
         if trade.price == bid || trade.price == ask {
@@ -264,23 +269,60 @@ impl Survey {
     }
 
     fn fund_figures(&self) -> Vec<Figure> {
-        let mut returns = Vec::new();
-        for day in &self.minutes {
-            returns.extend(day.windows(2).map(|pair| libm::log(pair[1].1 / pair[0].1)));
-        }
-        let sizes: Vec<f64> = returns.iter().map(|r| r.abs()).collect();
+        let returns = self.returns();
+        let stretches = self.minutes.len() * STRETCHES_PER_DAY;
+        let sizes = |without: Option<usize>| -> Vec<f64> {
+            values(&returns, without).into_iter().map(f64::abs).collect()
+        };
         let total = self.spread_time.iter().sum::<u64>() as f64;
         let share = |index: usize| self.spread_time[index] as f64 / total;
-        let cluster = (1..=5).map(|lag| autocorrelation(&sizes, lag)).sum::<f64>() / 5.0;
+        let cluster = (1..=5).map(|lag| autocorrelation(&sizes(None), lag)).sum::<f64>() / 5.0;
         vec![
-            Figure::new("fund: kurtosis of 1-minute returns", kurtosis(&returns), 5.0, 60.0),
-            Figure::new("fund: autocorrelation of returns, lag 1", autocorrelation(&returns, 1), -0.12, 0.12),
+            Figure::estimate(
+                "fund: kurtosis of 1-minute returns",
+                (5.0, f64::INFINITY),
+                stretches,
+                |without| kurtosis(&values(&returns, without)),
+            ),
+            Figure::estimate(
+                "fund: autocorrelation of returns, lag 1",
+                (-0.12, 0.12),
+                stretches,
+                |without| autocorrelation(&values(&returns, without), 1),
+            ),
             Figure::new("fund: autocorrelation of |returns|, lags 1-5", cluster, 0.05, 0.7),
-            Figure::new("fund: |return| of first 30 minutes over midday", self.diurnal_ratio(), 1.2, 3.5),
+            Figure::estimate(
+                "fund: |return| of first 30 minutes over midday",
+                (1.2, 3.5),
+                stretches,
+                |without| diurnal_ratio(&returns, without),
+            ),
             Figure::new("fund: share of time one tick wide", share(2), 0.80, 1.0),
-            Figure::new("fund: share of time locked", share(1), 0.0005, 0.005),
+            Figure::at_volatility(
+                "fund: share of time locked",
+                share(1),
+                (0.0005, 0.005),
+                self.tally.mean_vol(),
+                2.0,
+            ),
             Figure::new("fund: longest crossed moment, ms", self.crossed_longest as f64 / 1e6, 0.0, 20.0),
         ]
+    }
+
+    /// One-minute returns of the fund with their minute of the day and their stretch of the session.
+    fn returns(&self) -> Vec<Return> {
+        let mut returns = Vec::new();
+        for (index, (day, prices)) in self.days.iter().zip(&self.minutes).enumerate() {
+            for pair in prices.windows(2) {
+                let minute = (pair[1].0.saturating_sub(day.open) / MINUTE).saturating_sub(1);
+                returns.push(Return {
+                    minute,
+                    stretch: stretch_of(index, minute),
+                    value: libm::log(pair[1].1 / pair[0].1),
+                });
+            }
+        }
+        returns
     }
 
     fn quote_figures(&self) -> Vec<Figure> {
@@ -306,8 +348,19 @@ impl Survey {
             Figure::new("trades: share inside", of(counts.inside, trades), 0.25, 0.35),
             Figure::new("trades: share outside", of(counts.outside, trades), 0.0, 0.01),
             Figure::new("trades: outside without a condition", counts.outside_unmarked as f64, 0.0, 0.0),
-            Figure::new("trades: first and last 30 minutes over midday", self.trade_smile(), 1.2, 6.0),
-            Figure::new("far wings: share without a bid", self.tally.wings_without_bid_share(), 0.10, 0.30),
+            Figure::estimate(
+                "trades: first and last 30 minutes over midday",
+                (1.2, 6.0),
+                self.days.len() * STRETCHES_PER_DAY,
+                |without| self.trade_smile(without),
+            ),
+            Figure::at_volatility(
+                "far wings: share without a bid",
+                self.tally.wings_without_bid_share(),
+                (0.10, 0.30),
+                self.tally.mean_vol(),
+                WINGS_POWER,
+            ),
         ]
     }
 
@@ -328,7 +381,7 @@ impl Survey {
             Figure::new("arbitrage: butterflies", butterfly, 0.0, 0.0),
             Figure::new("arbitrage: calendars", calendar, 0.0, 0.0),
             Figure::new("parity within half the spreads, share", self.tally.parity_share(), 0.999, 1.0),
-            Figure::new("implied spot error, 95 % quantile", self.tally.forward_error(), 0.0, 0.001),
+            Figure::new("implied spot error, 95 % quantile", self.tally.forward_error(), 0.0, 0.0015),
             Figure::new("random trades at mid, standard errors", self.random.mid_in_errors(), -3.0, 3.0),
             Figure::new(
                 "random trades at natural plus spread, standard errors",
@@ -338,30 +391,24 @@ impl Survey {
             ),
             Figure::new("random trades at natural, mean per share", self.random.natural(), -1.0, -0.01),
             Figure::new("hedged straddle less gamma P&L, over premium", gap, 0.0, 0.25),
-            Figure::new("taker of stale quotes at 50 ms, mean per share", self.taker.mean(), -1.0, 0.0),
+            Figure::new("taker of stale quotes at 50 ms, mean per share", self.taker.mean(), -1.0, 1e-9),
         ]
     }
 
-    fn diurnal_ratio(&self) -> f64 {
-        let mean = |from: usize, to: usize| {
-            let mut sizes = Vec::new();
-            for day in &self.minutes {
-                let end = to.min(day.len());
-                if from + 1 < end {
-                    sizes
-                        .extend(day[from..end].windows(2).map(|pair| libm::log(pair[1].1 / pair[0].1).abs()));
-                }
-            }
-            sizes.iter().sum::<f64>() / sizes.len() as f64
+    /// Prints a minute in the first and last half hour over those of midday.
+    fn trade_smile(&self, without: Option<usize>) -> f64 {
+        let rate = |from: u64, to: u64| {
+            let is_left_out = |stretch: usize| without == Some(stretch);
+            let prints = self.trade_minutes.iter().filter(|(day, minute)| {
+                (from..to).contains(minute) && !is_left_out(stretch_of(*day, *minute))
+            });
+            let minutes = (0..self.days.len())
+                .flat_map(|day| (from..to).map(move |minute| (day, minute)))
+                .filter(|(day, minute)| !is_left_out(stretch_of(*day, *minute)));
+            (prints.count() as f64, minutes.count() as f64)
         };
-        mean(0, 30) / mean(150, 270)
-    }
-
-    fn trade_smile(&self) -> f64 {
-        let count = |from: u64, to: u64| {
-            self.trade_minutes.iter().filter(|minute| (from..to).contains(*minute)).count() as f64
-        };
-        (count(0, 30) + count(360, 390)) / 60.0 / (count(150, 270) / 120.0)
+        let (first, last, midday) = (rate(0, 30), rate(360, 390), rate(150, 270));
+        (first.0 + last.0) / (first.1 + last.1) / (midday.0 / midday.1)
     }
 }
 
@@ -413,6 +460,40 @@ impl Sink for Survey {
         }
         Ok(())
     }
+}
+
+/// Stretches of ten minutes: short enough that several lie in each part of the day that a ratio compares.
+const STRETCH_MINUTES: u64 = 10;
+const STRETCHES_PER_DAY: usize = 39;
+
+/// A one-minute return.
+#[derive(Debug, Clone, Copy)]
+struct Return {
+    minute: u64,
+    stretch: usize,
+    value: f64,
+}
+
+fn stretch_of(day: usize, minute: u64) -> usize {
+    day * STRETCHES_PER_DAY + (minute / STRETCH_MINUTES).min(STRETCHES_PER_DAY as u64 - 1) as usize
+}
+
+/// The returns outside a stretch.
+fn values(returns: &[Return], without: Option<usize>) -> Vec<f64> {
+    returns.iter().filter(|found| without != Some(found.stretch)).map(|found| found.value).collect()
+}
+
+/// Mean size of the returns of the first half hour over that of midday.
+fn diurnal_ratio(returns: &[Return], without: Option<usize>) -> f64 {
+    let mean = |from: u64, to: u64| {
+        let sizes: Vec<f64> = returns
+            .iter()
+            .filter(|found| (from..to).contains(&found.minute) && without != Some(found.stretch))
+            .map(|found| found.value.abs())
+            .collect();
+        sizes.iter().sum::<f64>() / sizes.len() as f64
+    };
+    mean(0, 30) / mean(150, 270)
 }
 
 fn kurtosis(values: &[f64]) -> f64 {

@@ -181,9 +181,9 @@ impl StaleTaker {
         });
     }
 
-    /// Mean result per trade, currency per share.
+    /// Mean result per trade, currency per share; nothing is earned where nothing was to be picked.
     pub(super) fn mean(&self) -> f64 {
-        self.results.iter().sum::<f64>() / self.results.len() as f64
+        self.results.iter().sum::<f64>() / self.results.len().max(1) as f64
     }
 }
 

@@ -9,6 +9,7 @@
 //! deleted (it may still be in the market), others are set when size or count changed.
 
 use super::records::{Skipped, size};
+use crate::import::levels::{Shown, are_in_order, differences};
 use dbn::{ImbalanceMsg, MboMsg, Mbp10Msg, UNDEF_PRICE, UNDEF_TIMESTAMP};
 use onetape_engine::input::Imbalance;
 use onetape_engine::num::{Price, Qty};
@@ -16,14 +17,6 @@ use onetape_engine::record::{
     Body, BookAction, BookLevel, BookOrder, Head, Record, Side, Trade, TradeClass, TradeFeed, flags,
 };
 use std::collections::BTreeMap;
-
-/// One level as the source states it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Shown {
-    price: i64,
-    size: u32,
-    orders: u32,
-}
 
 /// The ten best levels of each side, best first.
 #[derive(Debug, Clone, Default)]
@@ -176,56 +169,14 @@ fn blank(m: &Mbp10Msg) -> BookLevel {
 
 /// The levels of a side that show something.
 fn window_side(side: Side, levels: impl Iterator<Item = (i64, u32, u32)>) -> Result<Vec<Shown>, Skipped> {
-    let mut shown: Vec<Shown> = Vec::with_capacity(10);
-    for (price, raw_size, orders) in levels {
-        if price == UNDEF_PRICE || size(raw_size) == 0 {
-            continue;
-        }
-        if shown.last().is_some_and(|before| !is_better(side, before.price, price)) {
-            return Err(Skipped::Impossible("its price levels are not in order from the best"));
-        }
-        shown.push(Shown { price, size: raw_size, orders });
-    }
-    Ok(shown)
-}
-
-fn is_better(side: Side, a: i64, b: i64) -> bool {
-    if side == Side::Bid { a > b } else { a < b }
-}
-
-/// What leads from one list of levels to another, best first.
-fn differences(side: Side, old: &[Shown], new: &[Shown], mut put: impl FnMut(BookLevel)) {
-    let mut change = |action: BookAction, shown: &Shown, level: usize| {
-        let (raw_size, orders) = if action == BookAction::Set { (shown.size, shown.orders) } else { (0, 0) };
-        put(BookLevel {
-            price: shown.price,
-            size: size(raw_size),
-            orders,
-            side: side as u8,
-            action: action as u8,
-            level: level as u8,
-            ..BookLevel::default()
-        });
-    };
-    let (mut was, mut is) = (0, 0);
-    while was < old.len() || is < new.len() {
-        match (old.get(was), new.get(is)) {
-            (Some(before), Some(now)) if before.price == now.price => {
-                if before != now {
-                    change(BookAction::Set, now, is);
-                }
-                (was, is) = (was + 1, is + 1);
-            }
-            (Some(before), now) if now.is_none_or(|now| is_better(side, before.price, now.price)) => {
-                change(BookAction::Delete, before, was);
-                was += 1;
-            }
-            (_, Some(now)) => {
-                change(BookAction::Set, now, is);
-                is += 1;
-            }
-            (_, None) => return,
-        }
+    let shown: Vec<Shown> = levels
+        .map(|(price, raw_size, orders)| Shown { price, size: size(raw_size), orders })
+        .filter(|level| level.price != UNDEF_PRICE && level.size != 0)
+        .collect();
+    if are_in_order(side, &shown) {
+        Ok(shown)
+    } else {
+        Err(Skipped::Impossible("its price levels are not in order from the best"))
     }
 }
 

@@ -18,17 +18,18 @@ use onetape_engine::record::{Kind, Record};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
+/// Reads all files; returns the session's first instant.
 pub(super) fn read(
     scan: &Scan,
     request: &DbnRequest,
     sink: &mut dyn InputSink,
     on_progress: OnProgress<'_>,
-) -> Result<(), ImportError> {
-    let Some((first, last)) = scan.span else { return Ok(()) };
+) -> Result<u64, ImportError> {
+    let Some((first, last)) = scan.span else { return Ok(0) };
     for note in &scan.notes {
         on_progress(Progress::Note(note.clone()));
     }
-    let phases = Phases::new(scan.market(), first, last);
+    let phases = Phases::new(scan.market(), first, last.saturating_add(request.delays.longest_ns()));
     let start = phases.first_ts().map_or(first, |open| open.min(first));
     let table = define_all(scan, start, sink)?;
     let mut streams = Vec::with_capacity(request.files.len());
@@ -42,7 +43,7 @@ pub(super) fn read(
         }
         on_progress(Progress::File { path: path.clone(), rows: file.counts.values().sum() });
     }
-    Ok(())
+    Ok(start)
 }
 
 /// Indices and hours of the instruments defined.
@@ -119,6 +120,7 @@ struct Stream {
     books: BookFeed,
     /// Imbalances that are ready, by the word their records hold.
     imbalances: BTreeMap<u64, Box<Imbalance>>,
+    delay_ns: u64,
     /// No record enters before this; used where records must keep their order.
     floor: u64,
 }
@@ -136,6 +138,7 @@ impl Stream {
             converted: Vec::new(),
             books: BookFeed::default(),
             imbalances: BTreeMap::new(),
+            delay_ns: request.delays.of(&scan.datasets[scan.files[place].dataset]),
             floor: 0,
         };
         if !scan.files[place].is_ordered && !scan.files[place].has_depth {
@@ -184,6 +187,9 @@ impl Stream {
         if let (RecordRefEnum::Imbalance(message), [announced]) = (&record, self.converted.as_mut_slice()) {
             announced.body[0] = number;
             self.imbalances.insert(number, Box::new(imbalance(message)));
+        }
+        for converted in &mut self.converted {
+            converted.ts += self.delay_ns;
         }
         if scan.files[self.place].has_depth {
             for converted in &mut self.converted {

@@ -25,6 +25,7 @@
 //!   kind from dataset and symbol, and the definition's `source` says so.
 //! - Files are merged by receipt time; of one instant the earlier file of the request comes first,
 //!   and a file keeps its own order. Session phases come from the calendar of the first file's market.
+//! - A dataset's feed delay is added to the time of its records before files are merged.
 //! - Records outside the hours of a US share or option class carry `EXTENDED`; daily bars never do.
 //!
 //! # Limits
@@ -47,10 +48,12 @@ pub use stream::DbnStream;
 pub use sums::{DbnSums, dbn_sums};
 pub use write::{DbnWritten, write_dbn};
 
-use super::{ImportError, InputSink, OnProgress};
+use super::history::DailyBars;
+use super::{Delays, ImportError, InputSink, OnProgress};
 use crate::codec::Hash;
 use crate::quality::{Policies, Screen};
 use crate::session::{Fingerprint, Finished, SessionMeta, SessionWriter, already_made};
+use scan::Scan;
 use std::path::{Path, PathBuf};
 
 /// What to import.
@@ -62,6 +65,10 @@ pub struct DbnRequest {
     pub fragment_version: Option<u8>,
     /// What happens to doubtful records.
     pub policies: Policies,
+    /// Feed delays by dataset.
+    pub delays: Delays,
+    /// Files of daily bars for `history.csv`.
+    pub history: Vec<PathBuf>,
 }
 
 impl DbnRequest {
@@ -94,7 +101,7 @@ pub fn import_dbn(
     if let Some(finished) = already_made(out, fingerprint) {
         return Ok(finished);
     }
-    let scan = scan::scan(request)?;
+    let scan = checked_scan(request)?;
     let name = |path: &PathBuf| {
         path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     };
@@ -103,12 +110,13 @@ pub fn import_dbn(
     let mut meta = SessionMeta::new(title, "dbn", env!("CARGO_PKG_VERSION"));
     meta.importer.source = names.join(", ");
     meta.importer.policies = POLICIES.iter().map(|policy| (*policy).to_string()).collect();
+    meta.importer.policies.extend(request.delays.sentence());
     meta.importer.policies.push(request.policies.sentence());
     meta.importer.policies.extend(scan.notes.iter().cloned());
     meta.fingerprint = Some(fingerprint);
     let mut writer = SessionWriter::create(out, meta)?;
     let mut screen = Screen::new(&mut writer, request.policies.clone());
-    merge::read(&scan, request, &mut screen, on_progress)?;
+    read(&scan, request, &mut screen, on_progress)?;
     screen.finish()?;
     Ok(writer.finish()?)
 }
@@ -118,7 +126,9 @@ fn fingerprint(request: &DbnRequest) -> Result<Hash, ImportError> {
     let mut fingerprint = Fingerprint::new("dbn", env!("CARGO_PKG_VERSION"));
     fingerprint.option("fragments", &format!("{:?}", request.fragment_version));
     fingerprint.option("policies", &request.policies.sentence());
-    for path in &request.files {
+    fingerprint.option("delays", &request.delays.sentence().unwrap_or_default());
+    fingerprint.option("history files", &request.history.len().to_string());
+    for path in request.files.iter().chain(&request.history) {
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         fingerprint.file(&name, path).map_err(ImportError::io("open", path))?;
     }
@@ -134,6 +144,28 @@ pub fn read_dbn(
     sink: &mut dyn InputSink,
     on_progress: OnProgress<'_>,
 ) -> Result<(), ImportError> {
+    read(&checked_scan(request)?, request, sink, on_progress)
+}
+
+fn checked_scan(request: &DbnRequest) -> Result<Scan, ImportError> {
     let scan = scan::scan(request)?;
-    merge::read(&scan, request, sink, on_progress)
+    request.delays.check(&scan.datasets.iter().map(String::as_str).collect::<Vec<_>>())?;
+    Ok(scan)
+}
+
+/// Reads the files, then the history of before their first record.
+fn read(
+    scan: &Scan,
+    request: &DbnRequest,
+    sink: &mut dyn InputSink,
+    on_progress: OnProgress<'_>,
+) -> Result<(), ImportError> {
+    let start = merge::read(scan, request, sink, on_progress)?;
+    let mut bars = DailyBars::default();
+    if !request.history.is_empty() {
+        let request = DbnRequest { files: request.history.clone(), history: Vec::new(), ..request.clone() };
+        merge::read(&scan::scan(&request)?, &request, &mut bars, &mut |_| {})?;
+        return super::history::add(bars.finish()?, start, sink, on_progress);
+    }
+    super::history::add(Vec::new(), start, sink, on_progress)
 }

@@ -8,7 +8,8 @@
 //! `<root>` is LEAN's `Data` folder or the folder that holds it. A doubled `.zip.zip` counts as `.zip`.
 
 use super::rows::whole;
-use super::{LeanKind, Resolution};
+use super::tickers::Security;
+use super::{LeanKind, LeanRequest, Resolution};
 use crate::import::ImportError;
 use crate::import::terms::date_of;
 use onetape_calendar::{Date, Zone};
@@ -48,11 +49,19 @@ impl DataType {
 pub(super) struct SourceFile {
     pub(super) path: PathBuf,
     pub(super) kind: LeanKind,
-    /// Upper case.
-    pub(super) symbol: String,
+    /// Dates whose rows are the symbol's; `None`: without end.
+    pub(super) from: Option<Date>,
+    pub(super) until: Option<Date>,
     /// Day of a day file; `None` of hour and daily files, whose rows carry their dates.
     pub(super) date: Option<Date>,
     pub(super) data: DataType,
+}
+
+impl SourceFile {
+    /// Whether a date's rows are the symbol's.
+    pub(super) fn covers(&self, date: Date) -> bool {
+        self.from.is_none_or(|from| from <= date) && self.until.is_none_or(|until| date <= until)
+    }
 }
 
 /// The folder that holds `equity`, `option` …: `root` itself or its `Data`.
@@ -61,7 +70,24 @@ pub(super) fn data_root(root: &Path) -> PathBuf {
     if inner.is_dir() { inner } else { root.to_path_buf() }
 }
 
-/// The archives of one symbol, ordered by date, then type.
+/// The archives of a security under each ticker that it bears in a range of dates.
+pub(super) fn find_security(
+    root: &Path,
+    request: &LeanRequest,
+    kind: LeanKind,
+    security: &Security,
+) -> Result<Vec<SourceFile>, ImportError> {
+    let mut files = Vec::new();
+    for ticker in security.tickers.iter().filter(|ticker| ticker.overlaps(request.from, request.to)) {
+        let found = find(root, &request.market, kind, request.resolution, &ticker.name)?;
+        let (from, until) = (ticker.from, ticker.until);
+        files.extend(found.into_iter().map(|file| SourceFile { from, until, ..file }));
+    }
+    files.retain(|file| file.date.is_none_or(|date| file.covers(date)));
+    Ok(files)
+}
+
+/// The archives of one ticker, ordered by date, then type.
 pub(super) fn find(
     root: &Path,
     market: &str,
@@ -93,7 +119,7 @@ pub(super) fn find(
             None
         };
         if let Some((date, data)) = found {
-            files.push(SourceFile { path, kind, symbol: symbol.to_ascii_uppercase(), date, data });
+            files.push(SourceFile { path, kind, from: None, until: None, date, data });
         }
     }
     files.sort_by(|a, b| (a.date, a.data, &a.path).cmp(&(b.date, b.data, &b.path)));

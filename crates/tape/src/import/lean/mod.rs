@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! files    where a symbol's archives are, what names say
+//! plan     symbols, securities and archives of a request
 //! archive  zip entries, whole or streamed        rows   columns of one line, without allocation
 //! bars     a bar row's records                   define instruments with their dated class terms
 //! days     minute and second files, a day at a time      spans  hour and daily files
 //! reference  factor and map files, rates     universe  the morning's open interest, volatilities, Greeks
+//! tickers  whose files hold a security on which date     history  the sessions before the tape
 //! ticks    equity ticks, streamed              tick_book  the NBBO that quote rows state or imply
 //! ```
 //!
@@ -31,6 +33,9 @@
 //!   counts as penny when its first date has a price below 3.00 off the 0.05 grid.
 //! - Option universes state the morning's open interest, implied volatilities and Greeks ([`universe`]).
 //! - The interest rates in force stand in the data file `interest_rates.csv` of option sessions.
+//! - A security is read from the files of the ticker that it bears on each date ([`tickers`]); its name on
+//!   the tape is the symbol asked for, and `tickers.csv` says what it was called when.
+//! - The sessions before the tape stand in `history.csv` ([`crate::import::history`]).
 //! - Splits and dividends of shares with a factor file whose ex-dates lie on the tape stand in the
 //!   session's data file `corporate_actions.csv`; prices stay as traded.
 //!
@@ -43,25 +48,28 @@ mod bars;
 mod days;
 mod define;
 mod files;
+mod history;
+mod plan;
 pub mod reference;
 mod rows;
 mod spans;
 mod tick_book;
+mod tickers;
 mod ticks;
 pub mod universe;
 
-use super::terms::{number_of, underlying_of};
+use super::delay::{Delayed, Delays};
+use super::terms::number_of;
 use super::{ImportError, InputSink, OnProgress, Origin, Progress};
-use crate::codec::Hash;
 use crate::import::nbbo::SizeRule;
 use crate::quality::{Policies, Screen};
-use crate::session::{Fingerprint, Finished, SessionMeta, SessionWriter, already_made};
+use crate::session::{Finished, SessionMeta, SessionWriter, already_made};
 use define::Definer;
-use files::{DataType, SourceFile};
-use onetape_calendar::{Date, Market, Zone, sessions};
+use onetape_calendar::{Date, Zone};
 use onetape_engine::input::Cold;
+use onetape_engine::instrument::InstrumentDef;
 use onetape_engine::record::Record;
-use std::collections::{BTreeMap, BTreeSet};
+use plan::{Plan, SymbolPlan, plan};
 use std::path::{Path, PathBuf};
 
 /// What is imported.
@@ -183,6 +191,10 @@ pub struct LeanRequest {
     pub nbbo_size: SizeRule,
     /// What happens to doubtful records.
     pub policies: Policies,
+    /// Feed delays by kind (`equity`, `option` …).
+    pub delays: Delays,
+    /// Files belong to the ticker they are named by, on all dates: map files are not read.
+    pub as_filed: bool,
 }
 
 impl LeanRequest {
@@ -198,6 +210,8 @@ impl LeanRequest {
             to: None,
             nbbo_size: SizeRule::Best,
             policies: Policies::default(),
+            delays: Delays::default(),
+            as_filed: false,
         }
     }
 
@@ -254,6 +268,7 @@ pub fn import_lean(
             .policies
             .push("the size beside the best price is the sum over exchanges at it".to_string());
     }
+    meta.importer.policies.extend(request.delays.sentence());
     meta.importer.policies.push(request.policies.sentence());
     meta.importer.policies.extend(plan.notes.iter().cloned());
     meta.fingerprint = Some(fingerprint);
@@ -286,6 +301,33 @@ fn read(
         on_progress(Progress::Note(note.clone()));
     }
     let definer = Definer::new(plan, request);
+    let span = if request.delays.is_none() {
+        read_records(plan, request, definer, sink, on_progress)?
+    } else {
+        let (are_ticks, are_daily) =
+            (request.resolution == Resolution::Tick, request.resolution == Resolution::Daily);
+        let mut delayed = Delayed::new(sink, &request.delays, kind_of, are_ticks, are_daily);
+        let span = read_records(plan, request, definer, &mut delayed, on_progress)?;
+        delayed.finish()?;
+        span
+    };
+    add_reference_files(plan, request, span, sink, on_progress)
+}
+
+/// The folder name of an instrument's kind, from where its definition says that it was read.
+fn kind_of(def: &InstrumentDef) -> &str {
+    let place = def.source.strip_prefix("lean:").unwrap_or_default();
+    place.split('/').next().unwrap_or_default()
+}
+
+/// Reads definitions, records and phases; returns the times of the first and last.
+fn read_records(
+    plan: &Plan,
+    request: &LeanRequest,
+    definer: Definer,
+    sink: &mut dyn InputSink,
+    on_progress: OnProgress<'_>,
+) -> Result<Option<(u64, u64)>, ImportError> {
     let mut sink = Spanned { sink, span: None };
     match request.resolution {
         Resolution::Tick => ticks::read(plan, request, definer, &mut sink, on_progress)?,
@@ -296,7 +338,7 @@ fn read(
             spans::read(plan, request, definer, &mut sink, on_progress)?;
         }
     }
-    add_reference_files(plan, request, &mut sink)
+    Ok(sink.span)
 }
 
 /// A sink that remembers the first and last receipt time.
@@ -327,20 +369,22 @@ impl InputSink for Spanned<'_> {
     }
 }
 
-/// Adds `interest_rates.csv` to options, and `corporate_actions.csv`: splits and dividends of the shares
-/// with ex-dates on the tape.
+/// Adds `interest_rates.csv` to options; `corporate_actions.csv`: splits and dividends of the shares with
+/// ex-dates on the tape; `tickers.csv`: what they were called when; and the history before the tape.
 fn add_reference_files(
     plan: &Plan,
     request: &LeanRequest,
-    sink: &mut Spanned<'_>,
+    span: Option<(u64, u64)>,
+    sink: &mut dyn InputSink,
+    on_progress: OnProgress<'_>,
 ) -> Result<(), ImportError> {
-    let shares: Vec<&str> = plan
+    let shares: Vec<(&str, &str)> = plan
         .symbols
         .iter()
         .filter(|known| known.kind == LeanKind::Equity)
-        .map(|known| known.symbol.as_str())
+        .map(|known| (known.symbol.as_str(), known.security.stem.as_str()))
         .collect();
-    let Some((first, last)) = sink.span else { return Ok(()) };
+    let Some((first, last)) = span else { return Ok(()) };
     let dates = (Zone::NewYork.date_at(first), Zone::NewYork.date_at(last));
     let root = files::data_root(&request.root);
     if plan.symbols.iter().any(|known| known.underlying.is_some())
@@ -348,183 +392,35 @@ fn add_reference_files(
     {
         sink.data_file("interest_rates.csv", csv.as_bytes())?;
     }
-    match reference::actions_csv(&root, &request.market, &shares, dates)? {
-        Some(csv) => sink.data_file("corporate_actions.csv", csv.as_bytes()),
-        None => Ok(()),
+    if let Some(csv) = reference::actions_csv(&root, &request.market, &shares, dates)? {
+        sink.data_file("corporate_actions.csv", csv.as_bytes())?;
     }
-}
-
-/// A symbol with its archives.
-#[derive(Debug)]
-struct SymbolPlan {
-    /// Upper case.
-    symbol: String,
-    kind: LeanKind,
-    /// Place of the underlying in the plan.
-    underlying: Option<usize>,
-    /// Zone of the time stamps.
-    zone: Zone,
-    files: Vec<SourceFile>,
-}
-
-/// What will be read.
-#[derive(Debug)]
-struct Plan {
-    /// Underlyings first.
-    symbols: Vec<SymbolPlan>,
-    notes: Vec<String>,
-}
-
-impl Plan {
-    /// Hash over the options and every file that decides what the session holds.
-    fn fingerprint(&self, request: &LeanRequest) -> Result<Hash, ImportError> {
-        let root = files::data_root(&request.root);
-        let mut fingerprint = Fingerprint::new("lean", env!("CARGO_PKG_VERSION"));
-        fingerprint.option("request", &request.session_name());
-        fingerprint.option("market", &request.market);
-        fingerprint.option("policies", &request.policies.sentence());
-        fingerprint.option("nbbo size", &format!("{:?}", request.nbbo_size));
-        let mut add = |path: &Path| {
-            let name = path.strip_prefix(&root).unwrap_or(path).to_string_lossy().replace('\\', "/");
-            if path.is_file() {
-                fingerprint.file(&name, path).map_err(ImportError::io("open", path))
-            } else {
-                Ok(())
-            }
-        };
-        add(&files::market_hours(&root))?;
-        add(&reference::rates_file(&root, &request.market))?;
-        for (_, _, path) in universe::files_of(self, request)? {
-            add(&path)?;
-        }
-        for known in &self.symbols {
-            known.files.iter().try_for_each(|file| add(&file.path))?;
-            if known.kind == LeanKind::Equity {
-                add(&reference::factor_file(&root, &request.market, &known.symbol))?;
-            }
-        }
-        Ok(fingerprint.finish())
+    if let Some(csv) = tickers_csv(plan, dates) {
+        sink.data_file("tickers.csv", csv.as_bytes())?;
     }
+    let days = history::days(plan, request, dates.0)?;
+    super::history::add(days, first, sink, on_progress)
 }
 
-fn plan(request: &LeanRequest) -> Result<Plan, ImportError> {
-    let root = files::data_root(&request.root);
-    let mut requested = Vec::new();
-    for symbol in &request.symbols {
-        let upper = symbol.to_ascii_uppercase();
-        if requested.iter().any(|(known, _)| *known == upper) {
+/// The tickers of symbols that were called otherwise on a date of the tape, as a CSV of
+/// `symbol,ticker,from,until`; `None` without any.
+fn tickers_csv(plan: &Plan, (first, last): (Date, Date)) -> Option<String> {
+    let mut csv = String::new();
+    for known in &plan.symbols {
+        let tickers: Vec<_> =
+            known.security.tickers.iter().filter(|ticker| ticker.overlaps(Some(first), Some(last))).collect();
+        if tickers.iter().all(|ticker| ticker.name == known.symbol) {
             continue;
         }
-        let found = files::find(&root, &request.market, request.kind, request.resolution, &upper)?;
-        let files: Vec<SourceFile> =
-            found.into_iter().filter(|file| file.date.is_none_or(|date| request.includes(date))).collect();
-        if files.is_empty() {
-            return Err(nothing_found(&root, request, symbol));
-        }
-        requested.push((upper, files));
-    }
-    if requested.is_empty() {
-        let what = "name at least one symbol".to_string();
-        return Err(ImportError::Request { what });
-    }
-    let dates: BTreeSet<Date> =
-        requested.iter().flat_map(|(_, files)| files.iter().filter_map(|file| file.date)).collect();
-    let range = request.from.or(dates.first().copied()).zip(request.to.or(dates.last().copied()));
-    let zones = files::Zones::read(&root)?;
-    let mut plan = Plan { symbols: Vec::new(), notes: Vec::new() };
-    if let Some(kind) = request.kind.underlying() {
-        for (symbol, _) in &requested {
-            add_underlying(&mut plan, &root, request, kind, underlying_of(symbol), range)?;
+        for ticker in tickers {
+            let from = ticker.from.map_or(first, |from| from.max(first));
+            let until = ticker.until.map_or(last, |until| until.min(last));
+            let row = format!("{},{},{},{}\n", known.symbol, ticker.name, number_of(from), number_of(until));
+            // An option root has the ticker of its underlying.
+            if !csv.contains(&row) {
+                csv.push_str(&row);
+            }
         }
     }
-    let underlyings = plan.symbols.len();
-    for (symbol, files) in requested {
-        let name = underlying_of(&symbol);
-        let underlying = plan.symbols[..underlyings].iter().position(|known| known.symbol == name);
-        let zone = zones.of(request.kind, &request.market, &symbol);
-        plan.symbols.push(SymbolPlan { symbol, kind: request.kind, underlying, zone, files });
-    }
-    if let Some((first, last)) = range.filter(|_| request.resolution.is_daily_file()) {
-        plan.notes.extend(plan.symbols.iter().flat_map(|symbol| gaps(symbol, first, last)));
-    }
-    for symbol in plan.symbols.iter_mut() {
-        symbol.files.sort_by_key(|file| (file.date, file.data));
-    }
-    Ok(plan)
-}
-
-fn add_underlying(
-    plan: &mut Plan,
-    root: &Path,
-    request: &LeanRequest,
-    kind: LeanKind,
-    symbol: &str,
-    range: Option<(Date, Date)>,
-) -> Result<(), ImportError> {
-    if plan.symbols.iter().any(|known| known.symbol == symbol) {
-        return Ok(());
-    }
-    let found = files::find(root, &request.market, kind, request.resolution, symbol)?;
-    let is_in = |date: Date| range.is_none_or(|(first, last)| first <= date && date <= last);
-    let files: Vec<SourceFile> = found.into_iter().filter(|file| file.date.is_none_or(is_in)).collect();
-    if files.is_empty() {
-        plan.notes.push(format!(
-            "no {} {} file of the underlying {symbol}: it is defined but has no prices",
-            kind.folder(),
-            request.resolution.folder()
-        ));
-    }
-    let zone = files::Zones::read(root)?.of(kind, &request.market, symbol);
-    plan.symbols.push(SymbolPlan { symbol: symbol.to_string(), kind, underlying: None, zone, files });
-    Ok(())
-}
-
-/// Trading days without a file, and days that lack quotes or trades.
-fn gaps(symbol: &SymbolPlan, first: Date, last: Date) -> Vec<String> {
-    let mut by_date: BTreeMap<Date, BTreeSet<DataType>> = BTreeMap::new();
-    for file in &symbol.files {
-        by_date.entry(file.date.unwrap_or(first)).or_default().insert(file.data);
-    }
-    let mut notes = Vec::new();
-    for session in sessions(Market::UsEquity, first..=last) {
-        let date = session.trade_date;
-        let missing: Vec<&str> = match by_date.get(&date) {
-            None => vec![""],
-            Some(found) => [DataType::Trade, DataType::Quote]
-                .into_iter()
-                .filter(|data| !(found.contains(data) || symbol.kind == LeanKind::Index))
-                .map(|data| match data {
-                    DataType::Trade => "trade ",
-                    _ => "quote ",
-                })
-                .collect(),
-        };
-        for data in missing {
-            notes.push(format!("{} {}: no {data}file for {date}", symbol.kind.folder(), symbol.symbol));
-        }
-    }
-    notes
-}
-
-fn nothing_found(root: &Path, request: &LeanRequest, symbol: &str) -> ImportError {
-    let wanted = format!(
-        "{}/{}/{}/{}",
-        request.kind.folder(),
-        request.market,
-        request.resolution.folder(),
-        symbol.to_ascii_lowercase()
-    );
-    let dates = match (request.from, request.to) {
-        (None, None) => String::new(),
-        (from, to) => {
-            let text = |date: Option<Date>| date.map_or("…".to_string(), |date| date.to_string());
-            format!(" between {} and {}", text(from), text(to))
-        }
-    };
-    let what = format!(
-        "no file of {symbol} in {wanted}{dates} under {}; check the symbol, the kind (equity, index, option, \
-         indexoption), the resolution and the dates",
-        root.display()
-    );
-    ImportError::NothingFound { what }
+    (!csv.is_empty()).then(|| format!("symbol,ticker,from,until\n{csv}"))
 }

@@ -187,22 +187,22 @@ pub(super) fn rates_csv(
 }
 
 /// Where a share's factors lie.
-pub(super) fn factor_file(root: &Path, market: &str, symbol: &str) -> PathBuf {
-    let name = format!("{}.csv", symbol.to_ascii_lowercase());
+pub(super) fn factor_file(root: &Path, market: &str, security: &str) -> PathBuf {
+    let name = format!("{security}.csv");
     root.join("equity").join(market).join("factor_files").join(name)
 }
 
-/// Splits and dividends of the symbols that have a factor file under `root`, with ex-dates from
+/// Splits and dividends of the symbols whose securities have a factor file under `root`, with ex-dates from
 /// `first` to `last`, as a CSV of `symbol,ex_date,kind,value`; `None` without any.
 pub(super) fn actions_csv(
     root: &Path,
     market: &str,
-    symbols: &[&str],
+    symbols: &[(&str, &str)],
     (first, last): (Date, Date),
 ) -> Result<Option<String>, ImportError> {
     let mut csv = String::new();
-    for symbol in symbols {
-        let path = factor_file(root, market, symbol);
+    for (symbol, security) in symbols {
+        let path = factor_file(root, market, security);
         if !path.is_file() {
             continue;
         }

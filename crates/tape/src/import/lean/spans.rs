@@ -107,7 +107,7 @@ impl Reading<'_> {
                 let (date, minute) = columns.date_minute().map_err(fail)?;
                 let date = date_of(u64::from(date))
                     .ok_or_else(|| fail(Fault { field: "time", expected: "YYYYMMDD HH:MM" }))?;
-                if !self.request.includes(date) {
+                if !self.request.includes(date) || !file.covers(date) {
                     continue;
                 }
                 let market = definer.market_of(key, date)?;

@@ -16,7 +16,7 @@
 
 use super::define::{Day, Definer, Key};
 use super::reference::{UniverseContract, read_universe};
-use super::{LeanRequest, Plan, files};
+use super::{LeanRequest, Plan, SymbolPlan, files};
 use crate::import::order::Placed;
 use crate::import::{ImportError, InputSink, OnProgress, Progress};
 use onetape_calendar::{Date, Market, previous_session};
@@ -40,7 +40,7 @@ pub const THETA: u16 = 5;
 pub const RHO: u16 = 6;
 
 /// When the values are known, minutes after New York midnight.
-const KNOWN_MINUTE: u64 = 6 * 60 + 30;
+pub(super) const KNOWN_MINUTE: u64 = 6 * 60 + 30;
 /// Name under which the rows are counted.
 const RECORD_TYPE: &str = "option_universe_row";
 
@@ -49,11 +49,22 @@ pub(super) fn files_of(
     plan: &Plan,
     request: &LeanRequest,
 ) -> Result<Vec<(usize, Date, PathBuf)>, ImportError> {
-    let root = files::data_root(&request.root);
     let mut found = Vec::new();
     for (place, known) in plan.symbols.iter().enumerate().filter(|(_, known)| known.underlying.is_some()) {
+        let of = listed(request, known)?.into_iter().filter(|(date, _)| request.includes(*date));
+        found.extend(of.map(|(date, path)| (place, date, path)));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// All universe files of an option symbol by date.
+pub(super) fn listed(request: &LeanRequest, known: &SymbolPlan) -> Result<Vec<(Date, PathBuf)>, ImportError> {
+    let root = files::data_root(&request.root);
+    let mut found = Vec::new();
+    for ticker in &known.security.tickers {
         let folder = root.join(known.kind.folder()).join(&request.market).join("universes");
-        let folder = folder.join(known.symbol.to_ascii_lowercase());
+        let folder = folder.join(ticker.name.to_ascii_lowercase());
         let listing = match std::fs::read_dir(&folder) {
             Ok(listing) => listing,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
@@ -63,8 +74,8 @@ pub(super) fn files_of(
             let path = entry.map_err(ImportError::io("list", &folder))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let date = name.strip_suffix(".csv").and_then(files::date_of_name);
-            if let Some(date) = date.filter(|date| request.includes(*date)) {
-                found.push((place, date, path));
+            if let Some(date) = date.filter(|date| ticker.covers(*date)) {
+                found.push((date, path));
             }
         }
     }

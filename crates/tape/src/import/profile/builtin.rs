@@ -18,7 +18,10 @@ builtin![
     "generic-bars",
     "generic-quote-bars",
     "generic-chain",
+    "generic-book-levels",
+    "generic-book-snapshots",
     "databento-mbp-1",
+    "databento-mbp-10",
     "databento-bbo",
     "databento-cbbo",
     "databento-trades",
@@ -37,6 +40,8 @@ builtin![
     "tardis-quotes",
     "tardis-trades",
     "tardis-options-chain",
+    "tardis-book-l2",
+    "tardis-book-snapshots",
 ];
 
 /// The text of a built-in profile.

@@ -1,6 +1,6 @@
 //! What a profile must hold beyond the form of its keys.
 
-use super::spec::{Columns, Form, NullSide, Profile, RecordKind, Stamp};
+use super::spec::{BookSpec, Columns, Field, Form, NullSide, Profile, RecordKind, Stamp};
 use onetape_calendar::Date;
 
 /// A key of the profile and what is wrong with it.
@@ -17,6 +17,7 @@ pub(super) fn line_of(text: &str, key: &str) -> usize {
 
 impl Profile {
     pub(super) fn check(&self) -> Result<(), Problem> {
+        self.check_book()?;
         self.check_columns()?;
         self.check_time()?;
         self.check_symbol()?;
@@ -37,16 +38,21 @@ impl Profile {
         {
             return Err(("lot_until", format!("'{date}' is not a date such as 2025-11-03")));
         }
-        if self.trade_rows.is_some() && self.record != RecordKind::Quote {
-            return Err(("trade_rows", "only quote rows can also state a trade".to_string()));
+        if self.trade_rows.is_some() && !matches!(self.record, RecordKind::Quote | RecordKind::BookSnapshot) {
+            return Err((
+                "trade_rows",
+                "only rows of quotes and book snapshots can also state a trade".to_string(),
+            ));
         }
-        let has_quotes = matches!(self.record, RecordKind::Quote | RecordKind::Chain);
+        let has_quotes =
+            matches!(self.record, RecordKind::Quote | RecordKind::Chain) || self.record.is_depth();
         if self.non_firm.is_some() && !has_quotes {
-            return Err(("non_firm", "only quotes can be non-firm".to_string()));
+            return Err(("non_firm", "only quotes and books can be non-firm".to_string()));
         }
         if self.snapshot.is_some() && !has_quotes {
-            return Err(("snapshot", "only quotes are marked as of a snapshot".to_string()));
+            return Err(("snapshot", "only quotes and books are marked as of a snapshot".to_string()));
         }
+        self.check_marks()?;
         if self.file.null_side == NullSide::Unstated && self.record == RecordKind::Trade {
             return Err(("null_side", "trades have no sides".to_string()));
         }
@@ -62,6 +68,25 @@ impl Profile {
         }
     }
 
+    /// The columns of each level of a book, best first; `{}` in a name stands for the number of the level,
+    /// `{00}` for two digits of it.
+    pub(super) fn levels(&self) -> Vec<Columns> {
+        if self.record != RecordKind::BookSnapshot {
+            return Vec::new();
+        }
+        let of_level = |level: usize| {
+            let number = usize::from(self.book.first) + level;
+            let named = self.columns.iter().filter(|(_, column)| column.contains('{'));
+            named
+                .map(|(field, column)| {
+                    let name = column.replace("{00}", &format!("{number:02}"));
+                    (*field, name.replace("{}", &number.to_string()))
+                })
+                .collect()
+        };
+        (0..usize::from(self.book.levels)).map(of_level).collect()
+    }
+
     /// The column tables that together describe each instrument of a row.
     pub(super) fn legs(&self) -> Vec<Columns> {
         let joined = |leg: &Columns| {
@@ -71,8 +96,48 @@ impl Profile {
         };
         match (&self.call, &self.put) {
             (Some(call), Some(put)) => vec![joined(call), joined(put)],
-            _ => vec![self.columns.clone()],
+            _ => vec![
+                self.columns
+                    .iter()
+                    .filter(|(_, column)| !column.contains('{'))
+                    .map(|(f, c)| (*f, c.clone()))
+                    .collect(),
+            ],
         }
+    }
+
+    fn check_marks(&self) -> Result<(), Problem> {
+        for (key, spec) in
+            [("non_firm", &self.non_firm), ("snapshot", &self.snapshot), ("book", &self.book.last)]
+        {
+            if spec.as_ref().is_some_and(|spec| spec.values.is_empty() == spec.mask.is_none()) {
+                return Err((key, "state either values or mask of the column".to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_book(&self) -> Result<(), Problem> {
+        let fail = |key, what: &str| Err((key, what.to_string()));
+        let is_snapshot = self.record == RecordKind::BookSnapshot;
+        if is_snapshot != (self.book.levels > 0) || self.book.levels > 100 {
+            return fail("book", "book.levels (1 to 100) belongs to record = \"book_snapshot\"");
+        }
+        if !self.record.is_depth() && self.book != BookSpec::default() {
+            return fail("book", "only book_level and book_snapshot rows have a book");
+        }
+        if self.record == RecordKind::BookLevel && self.side.is_none() {
+            return fail("side", "a book_level row needs [side]: which texts are bids (buy) and asks (sell)");
+        }
+        let needs_number = [Field::Bid, Field::Ask, Field::BidSize, Field::AskSize];
+        let is_plain = |field: &Field| self.columns.get(field).is_some_and(|column| !column.contains('{'));
+        if is_snapshot && needs_number.iter().any(is_plain) {
+            return fail("columns", "names of levels hold {} for their number, for example bids[{}].price");
+        }
+        if self.record.is_depth() && (self.time.sampled || self.call.is_some()) {
+            return fail("record", "books are rows of their own: no sampled, call or put");
+        }
+        Ok(())
     }
 
     fn check_columns(&self) -> Result<(), Problem> {
@@ -85,7 +150,8 @@ impl Profile {
         let (required, optional) = self.record.fields();
         let kind = self.record.name();
         for leg in self.legs() {
-            if let Some(missing) = required.iter().find(|field| !leg.contains_key(field)) {
+            let is_mapped = |field| leg.contains_key(field) || self.columns.contains_key(field);
+            if let Some(missing) = required.iter().find(|field| !is_mapped(field)) {
                 return Err(("columns", format!("a {kind} profile needs the column of '{}'", key(*missing))));
             }
             if let Some(extra) = leg.keys().find(|f| !required.contains(f) && !optional.contains(f)) {

@@ -3,8 +3,9 @@
 //! ```text
 //! spec     what a profile says (TOML)      check   what it must say      builtin  vendors' layouts
 //! plan     its columns by place in a file  cell    one value, exact numbers
-//! unpack, csv, parquet   rows of a file as a stream        time, symbol, trade   what a cell means
-//! row      a row becomes records           spool   records wait, sorted in runs
+//! values   units, durations, classes           unpack, csv, parquet   rows of a file as a stream
+//! time, identify, trade   what a cell means    symbol  the instruments of an import
+//! row, depth   a row becomes records           spool   records wait, sorted in runs
 //! ```
 //!
 //! # Decisions
@@ -23,13 +24,15 @@
 //! - Records outside the hours of a US share or option class carry `EXTENDED`; daily rows never do.
 //!
 //! # Limits
-//! Memory is flat: 48 MiB of records, then a nameless temporary file of 64 bytes a record beside the
+//! Memory is flat: 54 MiB of records, then a nameless temporary file of 72 bytes a record beside the
 //! target. Instruments are held in memory. Prices of coin-margined options stay in their coin.
 
 mod builtin;
 mod cell;
 mod check;
 mod csv;
+mod depth;
+mod identify;
 mod parquet;
 mod plan;
 mod row;
@@ -39,21 +42,25 @@ mod symbol;
 mod time;
 mod trade;
 mod unpack;
+mod values;
 
 pub use builtin::{BUILTIN, builtin_text};
 pub use spec::Profile;
 
+use super::history::DailyBars;
 use super::hours::Phases;
 use super::order::tie_break;
 use super::sink::define;
-use super::{ImportError, InputSink, OnProgress, Progress};
-use crate::session::{Finished, SessionMeta, SessionWriter};
+use super::{ImportError, InputSink, OnProgress, Origin, Progress};
+use crate::codec::Hash;
+use crate::quality::{Policies, Screen};
+use crate::session::{Fingerprint, Finished, SessionMeta, SessionWriter, already_made};
 use onetape_engine::ids::InstrumentIx;
 use onetape_engine::num::Nanos;
 use onetape_engine::record::{Kind, Record, flags};
 use plan::{Fault, Plan};
 use row::{Converter, Spools};
-use spool::{Merged, Spool};
+use spool::{Merged, Spool, Spooled, file_and_row, origin_of};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -76,6 +83,10 @@ pub struct ProfileRequest {
     pub sources: Vec<ProfileSource>,
     /// Symbols, option roots or underlyings to keep; empty keeps all.
     pub symbols: Vec<String>,
+    /// What happens to doubtful records.
+    pub policies: Policies,
+    /// Files of daily bars for `history.csv`.
+    pub history: Vec<ProfileSource>,
 }
 
 const POLICIES: [&str; 4] = [
@@ -95,15 +106,74 @@ pub fn import_profiles(
     out: &Path,
     on_progress: OnProgress<'_>,
 ) -> Result<Finished, ImportError> {
+    check_history(request)?;
     let mut meta = meta_of(request);
+    let fingerprint = fingerprint(request)?;
+    if let Some(finished) = already_made(out, fingerprint) {
+        return Ok(finished);
+    }
+    meta.fingerprint = Some(fingerprint);
     // A target that cannot be is refused before the long reading.
     drop(SessionWriter::create(out, meta.clone())?);
     let scratch = out.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let gathered = gather(request, scratch, on_progress)?;
     meta.importer.policies.extend(gathered.notes.iter().cloned());
     let mut writer = SessionWriter::create(out, meta)?;
-    gathered.write(&mut writer)?;
+    let mut screen = Screen::new(&mut writer, request.policies.clone());
+    let start = gathered.write(&mut screen)?;
+    add_history(request, start, scratch, &mut screen, on_progress)?;
+    screen.finish()?;
     Ok(writer.finish()?)
+}
+
+/// Only daily bars are history.
+fn check_history(request: &ProfileRequest) -> Result<(), ImportError> {
+    match request.history.iter().find(|source| !source.profile.is_of_days()) {
+        Some(source) => {
+            let what = format!(
+                "--history takes daily trade bars; rows of profile {} are none (record = \"trade_bar\" with \
+                 time.interval = \"day\", or with a date alone)",
+                source.profile.name
+            );
+            Err(ImportError::Request { what })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Hash over the profiles, options and files of a request.
+fn fingerprint(request: &ProfileRequest) -> Result<Hash, ImportError> {
+    let mut fingerprint = Fingerprint::new("profile", env!("CARGO_PKG_VERSION"));
+    fingerprint.option("symbols", &request.symbols.join(","));
+    fingerprint.option("policies", &request.policies.sentence());
+    for (use_of, sources) in [("tape", &request.sources), ("history", &request.history)] {
+        for source in sources {
+            fingerprint.option(use_of, &format!("{:?}", source.profile));
+            for path in &source.files {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                fingerprint.file(&name, path).map_err(ImportError::io("read", path))?;
+            }
+        }
+    }
+    Ok(fingerprint.finish())
+}
+
+/// Adds the daily bars of before the session's first instant.
+fn add_history(
+    request: &ProfileRequest,
+    start: u64,
+    scratch: &Path,
+    sink: &mut dyn InputSink,
+    on_progress: OnProgress<'_>,
+) -> Result<(), ImportError> {
+    if request.history.is_empty() {
+        return super::history::add(Vec::new(), start, sink, on_progress);
+    }
+    let (sources, symbols) = (request.history.clone(), request.symbols.clone());
+    let history = ProfileRequest { sources, symbols, ..ProfileRequest::default() };
+    let mut bars = DailyBars::default();
+    gather(&history, scratch, &mut |_| {})?.write(&mut bars)?;
+    super::history::add(bars.finish()?, start, sink, on_progress)
 }
 
 /// Reads files into any sink, in receipt order; a temporary file, if one is needed, lies in `scratch`.
@@ -116,7 +186,9 @@ pub fn read_profiles(
     sink: &mut dyn InputSink,
     on_progress: OnProgress<'_>,
 ) -> Result<(), ImportError> {
-    gather(request, scratch, on_progress)?.write(sink)
+    check_history(request)?;
+    let start = gather(request, scratch, on_progress)?.write(sink)?;
+    add_history(request, start, scratch, sink, on_progress)
 }
 
 /// Reads the bytes of one CSV or Parquet file, plain or packed; returns its rows. `name` stands in errors.
@@ -131,8 +203,9 @@ pub fn read_bytes(
     bytes: &[u8],
     sink: &mut dyn InputSink,
 ) -> Result<u64, ImportError> {
-    let mut gathered = Gathered::new(&[], &std::env::temp_dir());
     let path = Path::new(name);
+    let mut gathered = Gathered::new(&[], &std::env::temp_dir());
+    gathered.begin_file(path);
     gathered.book.begin_source();
     let rows = if bytes.starts_with(&parquet::MAGIC) {
         let source = bytes::Bytes::copy_from_slice(bytes);
@@ -153,6 +226,7 @@ fn meta_of(request: &ProfileRequest) -> SessionMeta {
     let mut meta = SessionMeta::new(title, "profile", env!("CARGO_PKG_VERSION"));
     meta.importer.source = names.join(", ");
     meta.importer.policies = POLICIES.iter().map(|policy| (*policy).to_string()).collect();
+    meta.importer.policies.push(request.policies.sentence());
     for source in &request.sources {
         let Profile { name, about, .. } = &source.profile;
         meta.importer.policies.push(format!("profile {name}: {about}"));
@@ -187,6 +261,7 @@ fn gather(
 struct Gathered {
     book: Book,
     spools: Spools,
+    files: Vec<PathBuf>,
     counts: BTreeMap<&'static str, u64>,
     notes: Vec<String>,
     /// Bars or snapshots are among the records.
@@ -198,10 +273,16 @@ impl Gathered {
         Gathered {
             book: Book::new(symbols),
             spools: Spools { rows: Spool::new(scratch), late: Spool::new(scratch) },
+            files: Vec::new(),
             counts: BTreeMap::new(),
             notes: Vec::new(),
             has_batches: false,
         }
+    }
+
+    /// Rows from here on are of this file.
+    fn begin_file(&mut self, path: &Path) {
+        self.files.push(path.to_path_buf());
     }
 
     fn count(&mut self, profile: &Profile, rows: u64) {
@@ -210,6 +291,11 @@ impl Gathered {
     }
 
     fn file(&mut self, profile: &Profile, path: &Path) -> Result<u64, ImportError> {
+        if path.is_dir() {
+            let what = format!("{} is a folder; name the files in it", path.display());
+            return Err(ImportError::Request { what });
+        }
+        self.begin_file(path);
         let open = || File::open(path).map_err(ImportError::io("open", path));
         let mut magic = Vec::new();
         open()?.take(4).read_to_end(&mut magic).map_err(ImportError::io("read", path))?;
@@ -232,10 +318,12 @@ impl Gathered {
         let mut converter = Converter::new(profile, &plan);
         let mut count = 0;
         while rows.next_row(&plan.places, plan.len())? {
-            let result = converter.row(&rows.row(&nulls), &mut self.book, &mut self.spools);
+            let origin = origin_of(self.files.len() - 1, rows.line);
+            let result = converter.row(&rows.row(&nulls), &mut self.book, &mut self.spools, origin);
             count += u64::from(result.map_err(|Fault(what)| rows.error(what))?);
         }
-        self.note_skipped(path, converter.skipped);
+        converter.finish(&mut self.spools).map_err(|Fault(what)| rows.error(what))?;
+        self.note_rows(path, &converter);
         Ok(count)
     }
 
@@ -250,23 +338,30 @@ impl Gathered {
         let mut converter = Converter::new(profile, &plan);
         let mut count = 0;
         while rows.next_row()? {
-            let result = converter.row(&rows.cells(&nulls), &mut self.book, &mut self.spools);
+            let origin = origin_of(self.files.len() - 1, rows.row);
+            let result = converter.row(&rows.cells(&nulls), &mut self.book, &mut self.spools, origin);
             count += u64::from(result.map_err(|Fault(what)| rows.error(what))?);
         }
-        let skipped = converter.skipped;
-        self.note_skipped(&rows.path, skipped);
+        converter.finish(&mut self.spools).map_err(|Fault(what)| rows.error(what))?;
+        self.note_rows(&rows.path, &converter);
         Ok(count)
     }
 
-    fn note_skipped(&mut self, path: &Path, skipped: u64) {
+    fn note_rows(&mut self, path: &Path, converter: &Converter<'_>) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let (skipped, raised) = (converter.skipped, converter.raised);
         if skipped > 0 {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
             self.notes.push(format!("{skipped} rows of {name} without a needed value were left out"));
+        }
+        if raised > 0 {
+            self.notes.push(format!(
+                "{raised} rows of {name} whose time goes back enter at that of the row before"
+            ));
         }
     }
 
-    /// Pushes definitions, then records and session phases in receipt order.
-    fn write(self, sink: &mut dyn InputSink) -> Result<(), ImportError> {
+    /// Pushes definitions, then records and session phases in receipt order; returns the first instant.
+    fn write(self, sink: &mut dyn InputSink) -> Result<u64, ImportError> {
         let spans = [self.spools.rows.span, self.spools.late.span];
         let span = spans.into_iter().flatten().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         let Some((first, last)) = span else {
@@ -290,40 +385,46 @@ impl Gathered {
         drop(self.book);
         let fail = |what: String| ImportError::Request { what };
         let mut merged = Merged::new([self.spools.rows, self.spools.late]).map_err(fail)?;
-        let mut group: Vec<Record> = Vec::new();
+        let files = self.files;
+        let mut group: Vec<Spooled> = Vec::new();
         while merged.instant(&mut group).map_err(fail)? {
-            for record in &mut group {
+            for Spooled { record, .. } in &mut group {
                 record.instrument = indices[record.instrument as usize];
             }
             if self.has_batches {
                 order_instant(&mut group);
             }
-            while let Some(phase) = phases.due(group.first().map(|record| record.ts)) {
+            while let Some(phase) = phases.due(group.first().map(|next| next.record.ts)) {
                 sink.push(phase, None)?;
             }
-            for record in group.drain(..) {
-                sink.push(record, None)?;
+            for Spooled { record, origin } in group.drain(..) {
+                let (file, line) = file_and_row(origin);
+                sink.push_from(record, Origin { file: &files[file], entry: "", line })?;
             }
         }
         while let Some(phase) = phases.due(None) {
             sink.push(phase, None)?;
         }
-        Ok(())
+        Ok(start.0)
     }
 }
 
 /// Ticks first, in their order; then bars and snapshots by instrument and type. A snapshot that
 /// says what the one before it says (an underlying repeated beside each of its options) is dropped.
-fn order_instant(group: &mut Vec<Record>) {
-    let is_tick = |record: &Record| {
-        matches!(record.kind(), Some(Kind::Quote | Kind::Trade)) && record.flags & flags::SNAPSHOT == 0
+fn order_instant(group: &mut Vec<Spooled>) {
+    let is_event = |record: &Record| match record.kind() {
+        Some(Kind::Quote | Kind::Trade) => record.flags & flags::SNAPSHOT == 0,
+        kind => kind.is_some_and(Kind::is_depth),
     };
-    if group.len() < 2 || group.iter().all(is_tick) {
+    if group.len() < 2 || group.iter().all(|spooled| is_event(&spooled.record)) {
         return;
     }
-    group.sort_by_key(|record| if is_tick(record) { (0, 0) } else { (1, tie_break(record)) });
+    group
+        .sort_by_key(|Spooled { record, .. }| if is_event(record) { (0, 0) } else { (1, tie_break(record)) });
     let is_snapshot = |record: &Record| {
-        record.flags & flags::SNAPSHOT != 0 || (record.kind == Kind::TradeBar as u8 && record.body[4] == 0)
+        !is_event(record)
+            && (record.flags & flags::SNAPSHOT != 0
+                || (record.kind == Kind::TradeBar as u8 && record.body[4] == 0))
     };
-    group.dedup_by(|next, kept| next == kept && is_snapshot(next));
+    group.dedup_by(|next, kept| next.record == kept.record && is_snapshot(&next.record));
 }

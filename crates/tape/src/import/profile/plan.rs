@@ -23,8 +23,12 @@ pub(super) struct Plan {
     pub(super) places: Vec<Option<usize>>,
     pub(super) time: TimePlaces,
     pub(super) symbol: SymbolPlaces,
-    /// Fields of each instrument of a row.
+    /// Fields of each instrument of a row; behind them those of each level of a book.
     pub(super) legs: Vec<[Option<usize>; Field::COUNT]>,
+    /// How many of the legs are instruments.
+    pub(super) instruments: usize,
+    /// Rows that end an event of the venue.
+    pub(super) book_last: Option<usize>,
     pub(super) trade_rows: Option<usize>,
     pub(super) side: Option<usize>,
     pub(super) conditions: Option<usize>,
@@ -127,7 +131,22 @@ impl Plan {
             underlying: finder.all(symbol.underlying.as_ref())?,
             am_pm: finder.all(symbol.am_pm.as_ref())?,
         };
-        let legs = profile.legs().iter().map(|leg| finder.fields(leg)).collect::<Result<_, _>>()?;
+        let mut legs = Vec::new();
+        for leg in profile.legs() {
+            legs.push(finder.fields(&leg)?);
+        }
+        let instruments = legs.len();
+        for (level, columns) in profile.levels().iter().enumerate() {
+            let fields = finder.fields(columns)?;
+            // The best level is needed, though the deeper ones may be missing.
+            for field in [Field::Bid, Field::Ask].into_iter().filter(|_| level == 0) {
+                if fields[field as usize].is_none() {
+                    let name = columns.get(&field).map_or("", |column| column.trim_end_matches('?'));
+                    return Err(finder.missing(name));
+                }
+            }
+            legs.push(fields);
+        }
         let mut keep = Vec::new();
         for (column, values) in &profile.keep {
             if let Some(place) = finder.find(column)? {
@@ -138,6 +157,8 @@ impl Plan {
             time,
             symbol,
             legs,
+            instruments,
+            book_last: finder.all(profile.book.last.as_ref().map(|spec| &spec.column))?,
             trade_rows: finder.all(profile.trade_rows.as_ref().map(|spec| &spec.column))?,
             side: finder.all(profile.side.as_ref().map(|spec| &spec.column))?,
             conditions: finder.all(profile.conditions.as_ref().map(|spec| &spec.column))?,

@@ -1,13 +1,15 @@
 //! What a row becomes.
 
 use super::cell::{Cell, Cells, NoNumber};
+use super::depth::{Books, LevelRow, WindowRow};
 use super::plan::{Fault, Plan};
 use super::spec::{Field, Interval, NullSide, OnNull, OpenInterestSpec, Order, Profile, RecordKind};
-use super::spool::Spool;
+use super::spool::{Spool, Spooled};
 use super::symbol::Book;
 use super::time::{Clock, Moment};
 use super::trade::TradeReader;
 use crate::import::hours::ExtendedMarker;
+use crate::import::levels::Shown;
 use onetape_calendar::{Date, DayClock, Market, Zone, next_session};
 use onetape_engine::ids::{InstrumentIx, VenueIx};
 use onetape_engine::num::{DAY, Nanos, SCALE};
@@ -35,10 +37,15 @@ pub(super) struct Converter<'a> {
     marker: ExtendedMarker,
     lot_until_ns: u64,
     records: Vec<Record>,
+    books: Books,
+    /// The last record of a book's event that may go on, with its origin.
+    open: Option<Spooled>,
     /// Knowable time of the row before.
     last_ts: u64,
     /// Rows without a needed value, left out on the profile's word.
     pub(super) skipped: u64,
+    /// Rows of a book whose time went back: they enter at the time of the row before.
+    pub(super) raised: u64,
 }
 
 /// A row's record heads, before its body.
@@ -62,17 +69,21 @@ impl<'a> Converter<'a> {
             marker: ExtendedMarker::default(),
             lot_until_ns: profile.size.lot_until.as_ref().and_then(midnight).unwrap_or(u64::MAX),
             records: Vec::new(),
+            books: Books::default(),
+            open: None,
             last_ts: 0,
             skipped: 0,
+            raised: 0,
         }
     }
 
-    /// Converts one row; true when it was one of those wanted.
+    /// Converts one row, which stands at `origin`; true when it was one of those wanted.
     pub(super) fn row<C: Cells>(
         &mut self,
         cells: &C,
         book: &mut Book,
         spools: &mut Spools,
+        origin: u64,
     ) -> Result<bool, Fault> {
         let plan = self.plan;
         if !plan.keep.is_empty() && !plan.keeps(cells) {
@@ -87,7 +98,7 @@ impl<'a> Converter<'a> {
             (None, None) => None,
         };
         let mut is_wanted = false;
-        for leg in 0..plan.legs.len() {
+        for leg in 0..plan.instruments {
             let Some(instrument) = book.instrument(self.profile, plan, cells, leg, on)? else { continue };
             is_wanted = true;
             let (market, hours) = {
@@ -95,31 +106,74 @@ impl<'a> Converter<'a> {
                 (known.market, known.hours())
             };
             let (ts, ts_src) = self.clock.times(moment, received, interval, market)?;
-            self.check_order(ts)?;
+            let ts = self.in_order(ts)?;
             let lot = if ts < self.lot_until_ns { i64::from(self.profile.size.lot) } else { 1 };
             let venue = self.venue(cells, plan.venue)?;
             let (ts, ts_src) = (Nanos(ts), Nanos(ts_src));
             let head = Head { ts, ts_src, instrument: InstrumentIx(instrument), venue, flags: flags::LAST };
             let at = At { head, interval, lot };
             self.records.clear();
-            self.convert(cells, leg, at, book, spools)?;
+            self.convert(cells, leg, at, book, (&mut *spools, origin))?;
             self.mark(hours, interval)?;
-            for record in &self.records {
-                spools.rows.push(*record).map_err(Fault)?;
-            }
+            self.pass_on(cells, spools, origin)?;
         }
         Ok(is_wanted)
     }
 
-    fn check_order(&mut self, ts: u64) -> Result<(), Fault> {
+    /// Pushes the row's records. The end of a book's event shows only at the next row.
+    fn pass_on<C: Cells>(&mut self, cells: &C, spools: &mut Spools, origin: u64) -> Result<(), Fault> {
+        if self.profile.record != RecordKind::BookLevel {
+            let rows = self.records.iter().map(|record| Spooled { record: *record, origin });
+            return rows.into_iter().try_for_each(|row| spools.rows.push(row).map_err(Fault));
+        }
+        let Some(last) = self.records.pop() else { return Ok(()) };
+        let is_last = self.trades.is_last(cells);
+        if let Some(mut open) = self.open.take() {
+            let goes_on = (open.record.ts, open.record.ts_src, open.record.instrument, open.record.venue)
+                == (last.ts, last.ts_src, last.instrument, last.venue);
+            open.record.flags |= if is_last.is_none() && !goes_on { flags::LAST } else { 0 };
+            spools.rows.push(open).map_err(Fault)?;
+        }
+        for record in &self.records {
+            spools.rows.push(Spooled { record: *record, origin }).map_err(Fault)?;
+        }
+        let last = Spooled { record: last, origin };
+        match is_last {
+            None => self.open = Some(last),
+            Some(is_last) => {
+                let mut last = last;
+                last.record.flags |= if is_last { flags::LAST } else { 0 };
+                spools.rows.push(last).map_err(Fault)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes what waited for the next row.
+    pub(super) fn finish(&mut self, spools: &mut Spools) -> Result<(), Fault> {
+        match self.open.take() {
+            Some(mut open) => {
+                open.record.flags |= flags::LAST;
+                spools.rows.push(open).map_err(Fault)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The time at which a row enters: books are never sorted.
+    fn in_order(&mut self, ts: u64) -> Result<u64, Fault> {
         if ts < self.last_ts && self.profile.file.order == Order::Time {
             return Err(Fault(format!(
                 "time goes back from {} to {ts} ns; sort the file, or let the importer do it (file.order = \"any\")",
                 self.last_ts
             )));
         }
+        if ts < self.last_ts && self.profile.record.is_depth() {
+            self.raised += 1;
+            return Ok(self.last_ts);
+        }
         self.last_ts = ts;
-        Ok(())
+        Ok(ts)
     }
 
     fn interval<C: Cells>(&self, cells: &C) -> Result<Option<Interval>, Fault> {
@@ -153,7 +207,7 @@ impl<'a> Converter<'a> {
         leg: usize,
         at: At,
         book: &mut Book,
-        spools: &mut Spools,
+        spools: (&mut Spools, u64),
     ) -> Result<(), Fault> {
         match self.profile.record {
             RecordKind::Quote => {
@@ -181,6 +235,8 @@ impl<'a> Converter<'a> {
             },
             RecordKind::QuoteBar => self.quote_bar(cells, leg, at, book)?,
             RecordKind::Chain => self.chain(cells, leg, at, book, spools)?,
+            RecordKind::BookLevel => self.book_level(cells, leg, at)?,
+            RecordKind::BookSnapshot => self.book_snapshot(cells, leg, at)?,
         }
         Ok(())
     }
@@ -291,7 +347,7 @@ impl<'a> Converter<'a> {
         if bits == flags::LAST {
             return self.skip(leg, &[Field::Bid, Field::Ask]);
         }
-        let is_snapshot = self.profile.is_batch() || self.is_marked_snapshot(cells);
+        let is_snapshot = self.profile.is_batch() || self.trades.is_snapshot(cells);
         bits |= if is_snapshot { flags::SNAPSHOT } else { 0 };
         bits |= if self.trades.is_non_firm(cells) { flags::NON_FIRM } else { 0 };
         let ((bid, bid_size), (ask, ask_size)) = (bid.unwrap_or_default(), ask.unwrap_or_default());
@@ -313,11 +369,6 @@ impl<'a> Converter<'a> {
         };
         self.records.push(Record::new(Head { flags: bits, ..at.head }, Body::Quote(body)));
         Ok(())
-    }
-
-    fn is_marked_snapshot<C: Cells>(&self, cells: &C) -> bool {
-        let (Some(spec), Some(place)) = (&self.profile.snapshot, self.plan.snapshot) else { return false };
-        cells.get(place).count().is_some_and(|bits| bits & spec.mask != 0)
     }
 
     fn trade_bar<C: Cells>(&self, cells: &C, leg: usize, at: At) -> Result<Option<Bar>, Fault> {
@@ -366,7 +417,7 @@ impl<'a> Converter<'a> {
         leg: usize,
         at: At,
         book: &mut Book,
-        spools: &mut Spools,
+        spools: (&mut Spools, u64),
     ) -> Result<(), Fault> {
         self.underlying(cells, leg, at, book)?;
         self.quote(cells, leg, at, book)?;
@@ -386,6 +437,73 @@ impl<'a> Converter<'a> {
             }
         }
         self.open_interest(cells, leg, at, book, spools)
+    }
+
+    /// A change of one level.
+    fn book_level<C: Cells>(&mut self, cells: &C, leg: usize, at: At) -> Result<(), Fault> {
+        let price = self.price(cells, leg, Field::Price)?;
+        let size = self.size(cells, leg, Field::Size, at.lot)?;
+        let (Some(price), Some(size)) = (price, size) else {
+            return self.skip(leg, &[Field::Price, Field::Size]);
+        };
+        let side = self.trades.side(cells).ok_or_else(|| {
+            let place = self.plan.side.unwrap_or_default();
+            self.plan.fault(place, cells.get(place), "a text of side.buy or side.sell")
+        })?;
+        let (orders, sequence) =
+            (self.count(cells, leg, Field::Orders), self.count(cells, leg, Field::Sequence));
+        let is_snapshot = self.trades.is_snapshot(cells);
+        let row = LevelRow { side, price, size, orders, sequence, is_snapshot };
+        self.books.level(row, self.book_head(cells, at), &mut self.records);
+        Ok(())
+    }
+
+    /// The best levels of both sides.
+    fn book_snapshot<C: Cells>(&mut self, cells: &C, leg: usize, at: At) -> Result<(), Fault> {
+        let is_trade = self.trades.is_trade_row(cells);
+        let trade = if is_trade { self.trade(cells, leg, at)? } else { None };
+        let row = WindowRow {
+            sides: [
+                self.levels(cells, [Field::Bid, Field::BidSize, Field::BidOrders], at.lot)?,
+                self.levels(cells, [Field::Ask, Field::AskSize, Field::AskOrders], at.lot)?,
+            ],
+            sequence: self.count(cells, leg, Field::Sequence),
+            is_snapshot: self.trades.is_snapshot(cells),
+            is_last: self.trades.is_last(cells).unwrap_or(true),
+            trade: trade.and_then(|record| match record.body() {
+                Some(Body::Trade(trade)) => Some(trade),
+                _ => None,
+            }),
+        };
+        self.books.window(row, self.book_head(cells, at), &mut self.records)
+    }
+
+    /// The levels of a side that show something.
+    fn levels<C: Cells>(
+        &self,
+        cells: &C,
+        [price, size, orders]: [Field; 3],
+        lot: i64,
+    ) -> Result<Vec<Shown>, Fault> {
+        let mut shown = Vec::with_capacity(self.plan.legs.len() - self.plan.instruments);
+        for leg in self.plan.instruments..self.plan.legs.len() {
+            let Some(price) = self.price(cells, leg, price)? else { continue };
+            let size = self.size(cells, leg, size, lot)?.unwrap_or_default();
+            if size > 0 {
+                shown.push(Shown { price, size, orders: self.count(cells, leg, orders) });
+            }
+        }
+        Ok(shown)
+    }
+
+    fn book_head<C: Cells>(&self, cells: &C, at: At) -> Head {
+        let bits = if self.trades.is_non_firm(cells) { flags::NON_FIRM } else { 0 };
+        Head { flags: bits, ..at.head }
+    }
+
+    /// The low half of a whole number; 0 where there is none.
+    fn count<C: Cells>(&self, cells: &C, leg: usize, field: Field) -> u32 {
+        self.cell(cells, leg, field).and_then(|(_, cell)| cell.count()).unwrap_or_default() as u32
     }
 
     /// The underlying's quote or price, once an instant.
@@ -427,7 +545,7 @@ impl<'a> Converter<'a> {
         leg: usize,
         at: At,
         book: &mut Book,
-        spools: &mut Spools,
+        (spools, origin): (&mut Spools, u64),
     ) -> Result<(), Fault> {
         let Some(value) = self.size(cells, leg, Field::OpenInterest, 1)? else { return Ok(()) };
         if !is_news(&mut book.instruments[at.head.instrument.index()].stated[0], at, value) {
@@ -437,7 +555,7 @@ impl<'a> Converter<'a> {
         if self.profile.open_interest == Some(OpenInterestSpec::EndOfDay) {
             record.ts = morning_after(Zone::NewYork.date_at(at.head.ts_src.0))?;
             record.ts_src = record.ts;
-            return spools.late.push(record).map_err(Fault);
+            return spools.late.push(Spooled { record, origin }).map_err(Fault);
         }
         self.records.push(record);
         Ok(())

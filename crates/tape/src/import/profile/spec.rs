@@ -2,11 +2,11 @@
 
 use crate::import::ImportError;
 use crate::names::toml_problem;
-use onetape_calendar::Zone;
-use onetape_engine::record::TradeClass;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+pub(super) use super::values::{At, ClassName, DecimalUnit, Interval, Span, Stamp, Unit, ZoneName};
 
 /// How the files of one source are laid out.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -38,7 +38,9 @@ pub struct Profile {
     pub(super) side: Option<SideSpec>,
     pub(super) conditions: Option<ConditionSpec>,
     pub(super) non_firm: Option<CodeSpec>,
-    pub(super) snapshot: Option<SnapshotSpec>,
+    pub(super) snapshot: Option<CodeSpec>,
+    #[serde(default)]
+    pub(super) book: BookSpec,
     pub(super) venue: Option<VenueSpec>,
     /// Rows are kept when each of these columns holds one of its values.
     #[serde(default)]
@@ -58,6 +60,10 @@ pub(super) enum RecordKind {
     QuoteBar,
     /// A snapshot of one contract: quote, and where stated open interest, bar and underlying.
     Chain,
+    /// A change of one price level of a book.
+    BookLevel,
+    /// The best levels of a book.
+    BookSnapshot,
 }
 
 impl RecordKind {
@@ -69,7 +75,14 @@ impl RecordKind {
             RecordKind::TradeBar => "trade_bar",
             RecordKind::QuoteBar => "quote_bar",
             RecordKind::Chain => "chain",
+            RecordKind::BookLevel => "book_level",
+            RecordKind::BookSnapshot => "book_snapshot",
         }
+    }
+
+    /// Rows build a book of several levels, whose order is never changed.
+    pub(super) fn is_depth(self) -> bool {
+        matches!(self, RecordKind::BookLevel | RecordKind::BookSnapshot)
     }
 
     /// Fields that a profile of this kind must map, and those it may.
@@ -83,6 +96,10 @@ impl RecordKind {
                 &[BidOpen, BidHigh, BidLow, BidClose, AskOpen, AskHigh, AskLow, AskClose],
                 &[BidSize, AskSize],
             ),
+            RecordKind::BookLevel => (&[Price, Size], &[Orders, Sequence]),
+            RecordKind::BookSnapshot => {
+                (&[Bid, Ask, BidSize, AskSize], &[BidOrders, AskOrders, Sequence, Price, Size])
+            }
             RecordKind::Chain => (
                 &[Bid, Ask],
                 &[
@@ -132,10 +149,13 @@ pub(super) enum Field {
     UnderlyingBid,
     UnderlyingAsk,
     UnderlyingPrice,
+    Orders,
+    BidOrders,
+    AskOrders,
 }
 
 impl Field {
-    pub(super) const COUNT: usize = Field::UnderlyingPrice as usize + 1;
+    pub(super) const COUNT: usize = Field::AskOrders as usize + 1;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -226,142 +246,6 @@ pub(super) struct TimeSpec {
     pub(super) delay: Span,
 }
 
-/// Unit of numeric times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Unit {
-    S,
-    Ms,
-    Us,
-    Ns,
-}
-
-impl Unit {
-    /// Decimal digits between the unit and a nanosecond.
-    pub(super) fn digits(self) -> i32 {
-        match self {
-            Unit::S => 9,
-            Unit::Ms => 6,
-            Unit::Us => 3,
-            Unit::Ns => 0,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ZoneName {
-    #[default]
-    Utc,
-    NewYork,
-    Chicago,
-}
-
-impl ZoneName {
-    pub(super) fn zone(self) -> Zone {
-        match self {
-            ZoneName::Utc => Zone::Utc,
-            ZoneName::NewYork => Zone::NewYork,
-            ZoneName::Chicago => Zone::Chicago,
-        }
-    }
-}
-
-/// What the source's time marks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Stamp {
-    #[default]
-    Instant,
-    /// Start of the interval: the row is known at its end.
-    Start,
-    /// End of the interval.
-    End,
-}
-
-/// A duration such as `15m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Span(pub(super) u64);
-
-impl Span {
-    fn parse(text: &str) -> Option<Span> {
-        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, unit) = text.split_at(digits);
-        let unit: u64 = match unit {
-            "ns" => 1,
-            "us" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => return None,
-        };
-        let ns = number.parse::<u64>().ok()?.checked_mul(unit)?;
-        // A year: longer delays and intervals are slips.
-        (ns <= 366 * 86_400_000_000_000).then_some(Span(ns))
-    }
-}
-
-/// Width of a row's interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Interval {
-    Fixed(Span),
-    /// A trading day: it ends at the close of the instrument's session.
-    Day,
-}
-
-/// Time of day of a dated row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum At {
-    /// So long before the close of the instrument's session.
-    Close(Span),
-    /// Wall time of the profile's zone.
-    Wall(Span),
-}
-
-impl At {
-    fn parse(text: &str) -> Option<At> {
-        if let Some(before) = text.strip_prefix("close") {
-            let span = if before.is_empty() { Some(Span(0)) } else { Span::parse(before.strip_prefix('-')?) };
-            return span.map(At::Close);
-        }
-        let ns = super::time::clock_ns(text.as_bytes())?;
-        Some(At::Wall(Span(ns)))
-    }
-}
-
-/// Reads a text value through a parser that says no more than "not valid".
-fn parsed<'de, D: Deserializer<'de>, T>(
-    deserializer: D,
-    parse: impl Fn(&str) -> Option<T>,
-    expected: &str,
-) -> Result<T, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse(&text).ok_or_else(|| de::Error::custom(format!("'{text}' is not {expected}")))
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
-        parsed(deserializer, Span::parse, "a duration such as 250ms or 15m (units ns, us, ms, s, m, h)")
-    }
-}
-
-impl<'de> Deserialize<'de> for Interval {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Interval, D::Error> {
-        let parse = |text: &str| match text {
-            "day" => Some(Interval::Day),
-            text => Span::parse(text).filter(|span| span.0 > 0).map(Interval::Fixed),
-        };
-        parsed(deserializer, parse, "an interval such as 1m or day (units s, m, h)")
-    }
-}
-
-impl<'de> Deserialize<'de> for At {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<At, D::Error> {
-        parsed(deserializer, At::parse, "a time of day such as close, close-14m or 15:45")
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SymbolSpec {
@@ -409,20 +293,6 @@ pub(super) enum PlainKind {
     Index,
     /// A crypto pair: no tick rule, fractions trade.
     Crypto,
-}
-
-/// A power of ten from `1` to `1e-9`, as its number of decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct DecimalUnit(pub(super) i32);
-
-impl<'de> Deserialize<'de> for DecimalUnit {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<DecimalUnit, D::Error> {
-        let parse = |text: &str| match text {
-            "1" => Some(DecimalUnit(0)),
-            _ => text.strip_prefix("1e-")?.parse().ok().filter(|n| (1..=9).contains(n)).map(DecimalUnit),
-        };
-        parsed(deserializer, parse, "a unit from \"1\" to \"1e-9\"")
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -499,50 +369,28 @@ fn other() -> ClassName {
     ClassName::Other
 }
 
-/// [`TradeClass`] by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ClassName {
-    #[default]
-    Regular,
-    Auto,
-    Iso,
-    Auction,
-    Cross,
-    Floor,
-    MultiLeg,
-    StockTied,
-    Late,
-    OutOfSequence,
-    Cancel,
-    Open,
-    Reopen,
-    OddLot,
-    Other,
-}
-
-impl ClassName {
-    pub(super) fn class(self) -> TradeClass {
-        TradeClass::from_wire(self as u8)
-    }
-}
-
-/// Codes of a column.
+/// What marks a row: one of some codes in a column, or any bit of a mask in its number.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CodeSpec {
     pub(super) column: String,
     #[serde(default)]
     pub(super) separator: Option<char>,
+    #[serde(default)]
     pub(super) values: Vec<String>,
+    pub(super) mask: Option<u64>,
 }
 
-/// Flag bits that mark quotes of a snapshot rather than an update.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SnapshotSpec {
-    pub(super) column: String,
-    pub(super) mask: u64,
+/// How rows of a book are put together.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct BookSpec {
+    /// Levels a side of snapshot rows.
+    pub(super) levels: u8,
+    /// Number of the best level in the names of columns.
+    pub(super) first: u8,
+    /// Rows that end an event of the venue; without it rows of one instrument and time are one.
+    pub(super) last: Option<CodeSpec>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -582,7 +430,15 @@ impl Profile {
 
     /// Rows come in batches of one instant: bars and snapshots.
     pub(super) fn is_batch(&self) -> bool {
-        self.time.sampled || !matches!(self.record, RecordKind::Quote | RecordKind::Trade)
+        let are_events =
+            matches!(self.record, RecordKind::Quote | RecordKind::Trade) || self.record.is_depth();
+        self.time.sampled || !are_events
+    }
+
+    /// Rows are daily bars.
+    pub(super) fn is_of_days(&self) -> bool {
+        let is_dated = self.time.date.is_some() && self.time.clock.is_none();
+        self.record == RecordKind::TradeBar && (is_dated || self.time.interval == Some(Interval::Day))
     }
 
     /// The profile's name.
@@ -595,7 +451,8 @@ impl Profile {
         &self.about
     }
 
-    /// Kind of record that rows become: `quote`, `trade`, `trade_bar`, `quote_bar` or `chain`.
+    /// Kind of record that rows become: `quote`, `trade`, `trade_bar`, `quote_bar`, `chain`, `book_level` or
+    /// `book_snapshot`.
     pub fn record(&self) -> &'static str {
         self.record.name()
     }

@@ -3,7 +3,7 @@
 use super::cell::Cells;
 use super::plan::Plan;
 use super::spec::{ClassName, CodeSpec, ConditionSpec, Profile};
-use onetape_engine::record::{Trade, TradeClass};
+use onetape_engine::record::{Side, Trade, TradeClass};
 
 /// Reads what a print is besides its price and size.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +28,23 @@ impl<'a> TradeReader<'a> {
 
     /// Whether the quote's codes say that nobody has to trade on it.
     pub(super) fn is_non_firm<C: Cells>(&self, cells: &C) -> bool {
-        let (Some(spec), Some(place)) = (&self.profile.non_firm, self.plan.non_firm) else { return false };
-        let CodeSpec { values, separator, .. } = spec;
-        let text = cells.get(place).text();
-        codes(&text, *separator).any(|code| values.iter().any(|value| value.as_bytes() == code))
+        is_marked(cells, self.profile.non_firm.as_ref(), self.plan.non_firm)
+    }
+
+    /// Whether the row belongs to a snapshot rather than to an update.
+    pub(super) fn is_snapshot<C: Cells>(&self, cells: &C) -> bool {
+        is_marked(cells, self.profile.snapshot.as_ref(), self.plan.snapshot)
+    }
+
+    /// Whether the row ends an event of the venue; `None` where the profile does not say.
+    pub(super) fn is_last<C: Cells>(&self, cells: &C) -> Option<bool> {
+        let spec = self.profile.book.last.as_ref();
+        spec.filter(|_| self.plan.book_last.is_some()).map(|_| is_marked(cells, spec, self.plan.book_last))
+    }
+
+    /// The side of a book that a row is of.
+    pub(super) fn side<C: Cells>(&self, cells: &C) -> Option<Side> {
+        Side::from_wire(self.aggressor(cells))
     }
 
     /// A print of a price and size with (trade id, sequence number).
@@ -91,6 +104,17 @@ impl<'a> TradeReader<'a> {
         let first = codes(&text, spec.separator).next().map_or(0, raw_condition);
         (found.unwrap_or(spec.none).class(), first)
     }
+}
+
+/// Whether a row's cell is one of the codes or has a bit of the mask.
+fn is_marked<C: Cells>(cells: &C, spec: Option<&CodeSpec>, place: Option<usize>) -> bool {
+    let (Some(CodeSpec { values, separator, mask, .. }), Some(place)) = (spec, place) else { return false };
+    let cell = cells.get(place);
+    if let Some(mask) = mask {
+        return cell.count().is_some_and(|bits| bits & mask != 0);
+    }
+    let text = cell.text();
+    codes(&text, *separator).any(|code| values.iter().any(|value| value.as_bytes() == code))
 }
 
 fn class_of(spec: &ConditionSpec, code: &[u8]) -> ClassName {
