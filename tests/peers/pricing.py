@@ -6,8 +6,8 @@
     python3 tests/peers/pricing.py --no-bench      # reads the figures of the last bench run
     python3 tests/peers/pricing.py --program target/release/onetape    # also compares values
 
-Peers are timed before and after the benches and the better figure counts, all in processor time of one
-thread. The options are those of the benches: same generator, same seed. QuantLib's figures include the
+Peers are timed before and after the benches; of every figure, own and foreign, the least disturbed sample
+counts, on one thread. The options are those of the benches: same generator, same seed. QuantLib's figures include the
 Python call per option, as its users pay it.
 """
 
@@ -155,7 +155,7 @@ def heston_model():
 
 
 def quantlib_heston():
-    engine = ql.AnalyticHestonEngine(heston_model(), 192)
+    engine = ql.AnalyticHestonEngine(heston_model())
     options = []
     for i in range(-20, 21):
         strike = 100.0 * math.exp(0.02 * i)
@@ -173,7 +173,7 @@ def quantlib_heston():
 
 def quantlib_calibration():
     """104 volatilities of a Heston model: eight expiries, thirteen strikes."""
-    engine = ql.AnalyticHestonEngine(heston_model(), 192)
+    engine = ql.AnalyticHestonEngine(heston_model())
     spot = ql.QuoteHandle(ql.SimpleQuote(100.0))
     quotes = []
     for months in (1, 2, 3, 6, 9, 12, 18, 24):
@@ -256,20 +256,20 @@ def peers(columns, options):
     return figures, values
 
 
-def bench(run):
-    """Runs the benches and reads criterion's estimates: {'group/function': nanoseconds}."""
-    if run:
-        for name in BENCHES:
-            command = ["cargo", "bench", "--locked", "-p", "onetape-pricing", "--bench", name]
-            options = ["--", "--warm-up-time", "0.5", "--measurement-time", "2"]
-            subprocess.run(command + options, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+def bench(names):
+    """Runs the benches and reads criterion's least disturbed samples: {'group/function': nanoseconds}."""
+    for name in names:
+        command = ["cargo", "bench", "-q", "--locked", "-p", "onetape-pricing", "--bench", name]
+        options = ["--", "--quiet", "--noplot", "--warm-up-time", "0.3", "--measurement-time", "1"]
+        done = subprocess.run(command + options, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
     found = {}
     folder = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "criterion"
-    for path in folder.glob("**/new/estimates.json"):
+    for path in folder.glob("**/new/sample.json"):
         told = json.loads((path.parent / "benchmark.json").read_text())
-        estimate = json.loads(path.read_text())
-        slope = estimate.get("slope") or estimate["median"]
-        found[told["full_id"]] = slope["point_estimate"]
+        sample = json.loads(path.read_text())
+        found[told["full_id"]] = min(t / n for t, n in zip(sample["times"], sample["iters"]))
     if not found:
         sys.exit(f"{folder} has no figures; run without --no-bench")
     return found
@@ -310,13 +310,14 @@ def compare_values(program, options, quantlib):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--no-bench", action="store_true", help="read the last bench run")
+    parser.add_argument("--bench", action="append", choices=BENCHES, help="run this bench alone; repeatable")
     parser.add_argument("--program", help="path of onetape, to compare values with QuantLib")
     parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
     ql.Settings.instance().evaluationDate = TODAY
     columns, options = european_columns(), american_options()
     before, values = peers(columns, options)
-    own = bench(not asked.no_bench)
+    own = bench(() if asked.no_bench else asked.bench or BENCHES)
     after, _ = peers(columns, options)
     figures = {name: min(before[name], after[name]) for name in before}
     crate = own.get("implied vol x64/crate implied-vol, one at a time")
