@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Where the repository keeps it.
 const PLACE: &str = "replay-data/one-2d";
 
-static BUILT_IN: Embedded = Embedded {
+pub(crate) static BUILT_IN: Embedded = Embedded {
     name: "the built-in demo session",
     manifest: include_bytes!("../../replay-data/one-2d/manifest.json"),
     blocks: include_bytes!("../../replay-data/one-2d/blocks.tape"),

@@ -114,6 +114,10 @@ fn a_rewritten_event_with_fresh_hashes_is_named_by_re_derivation() {
     assert_eq!((code, verdict["ok"].as_bool()), (1, Some(false)), "{verdict}");
     assert_eq!(verdict["derived_mismatches"].as_u64(), Some(1), "{verdict}");
     assert_eq!(verdict["first_bad_seq"].as_u64(), altered, "{verdict}");
+    for head in ["", "96", &"g".repeat(64), &"0".repeat(65)] {
+        let (code, message) = failing(work.path(), &["audit", "verify", &forged, "--expect", head]);
+        assert!(code == 2 && message.contains("hexadecimal"), "{head}: {message}");
+    }
     let (code, head) = json(work.path(), &["audit", "verify", &forged, "--expect", field(&run, "head_hash")]);
     assert_eq!(code, 1, "{head}");
 }

@@ -46,8 +46,6 @@ pub(crate) struct Core {
     #[serde(skip)]
     pub(crate) symbols: FixedMap<String, InstrumentIx>,
     pub(crate) tops: Vec<Top>,
-    /// Not in snapshots: a run with market depth takes none.
-    #[serde(skip)]
     pub(crate) depths: Depths,
     #[serde(skip)]
     pub(crate) chains: Chains,
@@ -181,6 +179,7 @@ impl Core {
             self.chains.add(ix, def);
         }
         self.venue.rebuild();
+        self.depths.rebuild();
     }
 
     pub(crate) fn def(&self, ix: InstrumentIx) -> &InstrumentDef {

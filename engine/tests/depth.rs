@@ -12,7 +12,7 @@ use onetape_engine::ids::{InstrumentIx, VenueIx};
 use onetape_engine::input::{Cold, Imbalance, Input};
 use onetape_engine::order::Package;
 use onetape_engine::record::{
-    Body, BookAction, BookLevel, BookOrder, Head, Record, Side, Trade, TradeFeed, flags,
+    Body, BookAction, BookLevel, BookOrder, Head, Kind, Record, Side, Trade, TradeFeed, flags,
 };
 use onetape_engine::strategy::{Ctx, Flow, StateError, Strategy};
 use onetape_engine::{Kernel, Price};
@@ -280,6 +280,53 @@ fn watch(config: RunConfig, tape: impl FnOnce(&mut Tape)) -> Vec<String> {
         kernel.apply(record, cold.as_ref()).expect("the tape is sound");
     }
     kernel.strategies().next().expect("one strategy").seen.clone()
+}
+
+/// Books by price and by order, of several venues, inside and between groups: the restored kernel has the same
+/// state, notes the same and ends in the same hash.
+#[test]
+fn a_kernel_restored_with_depth_goes_on_as_the_first() {
+    let (config, mut inside_groups, mut by_order) = (bare(), 0, 0);
+    for stream in 0..60 {
+        let mut rng = ChaCha8Rng::seed_from_u64(stream);
+        let mix = Mix::of(&mut rng);
+        let mut tape = Tape::new(&config);
+        for n in 0..300 {
+            let mut record = mix.event(&mut rng);
+            record.ts = at_ms(10 + n).0;
+            record.ts_src = record.ts;
+            tape.inputs.push(Input { record, cold: None });
+        }
+        tape.at(100_000).end();
+        let inputs = &tape.inputs;
+        let run = |kernel: &mut Kernel<Watcher>, inputs: &[Input]| {
+            let apply = |input: &Input| {
+                kernel.apply(&input.record, input.cold.as_ref()).expect("the tape is sound");
+                kernel.take_derived(Vec::new())
+            };
+            inputs.iter().map(apply).collect::<Vec<_>>()
+        };
+        let mut whole = Kernel::new(config.clone(), vec![Watcher::default()]);
+        let all = run(&mut whole, inputs);
+        for cut in [3, 50, 177, 300, inputs.len() - 1] {
+            let mut first = Kernel::new(config.clone(), vec![Watcher::default()]);
+            run(&mut first, &inputs[..cut]);
+            let bytes = first.save().expect("between inputs");
+            let restored = Kernel::restore(config.clone(), vec![Watcher::default()], &bytes);
+            let mut second = restored.expect("a depth snapshot restores");
+            assert_eq!(second.save().as_ref(), Ok(&bytes), "stream {stream}, cut {cut}");
+            assert_eq!(run(&mut second, &inputs[cut..]), all[cut..], "stream {stream}, cut {cut}");
+            assert_eq!(second.last_state_hash(), whole.last_state_hash());
+            let saw = &second.strategies().next().expect("one strategy").seen;
+            let whole_saw = &whole.strategies().next().expect("one strategy").seen;
+            assert!(whole_saw.ends_with(saw), "stream {stream}, cut {cut}");
+            inside_groups += u32::from(
+                inputs[cut - 1].record.kind != Kind::Cold as u8 && !inputs[cut - 1].record.has(flags::LAST),
+            );
+            by_order += u32::from(saw.len() > 10 && mix.levels_percent == 0);
+        }
+    }
+    assert!(inside_groups > 20 && by_order > 20, "{inside_groups} {by_order}");
 }
 
 #[test]

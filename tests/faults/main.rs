@@ -11,6 +11,8 @@ mod files;
 mod kill;
 mod medium;
 mod recording;
+#[path = "../../crates/journal/tests/faults/referring.rs"]
+mod referring;
 #[path = "../../crates/journal/tests/faults/run.rs"]
 mod run;
 #[path = "../../crates/journal/tests/faults/sled_files.rs"]
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
     let mut ledger =
         Ledger { is_enough: trials >= ENOUGH, trials: 0, violations: 0, untried: 0, started: Instant::now() };
     finished_journals(&mut ledger, trials, seed);
+    referring_journals(&mut ledger, trials, seed);
     simulated_disk(&mut ledger, trials, seed);
     database_files(&mut ledger, trials, seed);
     let Ledger { trials, violations, untried, .. } = ledger;
@@ -102,6 +105,18 @@ fn finished_journals(ledger: &mut Ledger, trials: u64, seed: u64) {
         ledger.enter(&format!("sealed {kind:?}"), &sealed, &["named", "named, every block intact"]);
         let open = trials::finished(kind, false, trials, seed);
         ledger.enter(&format!("unsealed {kind:?}"), &open, &["named", "harmless, every block intact"]);
+    }
+}
+
+fn referring_journals(ledger: &mut Ledger, trials: u64, seed: u64) {
+    let referring = referring::Referring::new(seed);
+    for kind in Damage::ALL {
+        let sealed = referring.finished(kind, true, trials, seed);
+        ledger.enter(&format!("refs, sealed {kind:?}"), &sealed, &["named"]);
+        let open = referring.finished(kind, false, trials, seed);
+        ledger.enter(&format!("refs, unsealed {kind:?}"), &open, &["named", "harmless, every block intact"]);
+        let session = referring.session_damaged(kind, trials, seed);
+        ledger.enter(&format!("refs, session {kind:?}"), &session, &["named"]);
     }
 }
 

@@ -12,6 +12,7 @@ use onetape_session::live::{
     DbnSource, Durability, PaperPlan, PaperRequest, PaperSummary, ResumeRequest, SessionSource, Source,
     Speed, Stop, paper, resume,
 };
+use onetape_session::settings::JournalMode;
 use onetape_tape::session::SessionReader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -78,6 +79,11 @@ pub(crate) fn run(args: &PaperArgs, session: &Session<'_>) -> Result<u8, Failure
         }
         None => {
             let mut settings = args.run.resolve()?;
+            if settings.run.journal != JournalMode::Full {
+                return Err(Failure::usage(
+                    "a live run keeps a full journal: its inputs are in no session; leave run.journal out",
+                ));
+            }
             let Opened { source, name, path } = open(args.source.as_deref().unwrap_or("demo"))?;
             settings.run.session = path;
             let (strategy, strategy_config) = prepare_strategy(&settings, session.registry)?;

@@ -1,4 +1,4 @@
-//! A frame as values of at most 48 KiB, each of which says what it is.
+//! A frame as values of at most 24 KiB, each of which says what it is.
 //!
 //! The first value begins with the block's own header. Every further one begins with
 //! `magic 8 ‖ first seq 8 ‖ part 2 ‖ length 4 ‖ zero 2` (integers little-endian), so that the
@@ -11,6 +11,9 @@ use onetape_tape::codec::LANE_BYTES_MAX;
 pub(crate) const PART_MAGIC: [u8; 8] = *b"onetape\x02";
 /// Bytes before the content of such a value.
 pub(crate) const PART_HEADER: usize = 24;
+
+/// Most bytes that a value of any version has.
+pub(crate) const VALUE_MAX_EVER: usize = 48 << 10;
 
 const CONTENT_MAX: usize = VALUE_MAX - PART_HEADER;
 /// The longest frame has three full lanes; its parts are numbered in 16 bits.
@@ -31,14 +34,15 @@ impl PartHeader {
         let first_seq = u64::from_le_bytes(*bytes[8..].first_chunk()?);
         let part = u16::from_le_bytes(*bytes[16..].first_chunk()?);
         let length = u32::from_le_bytes(*bytes[18..].first_chunk()?) as usize;
-        let is_legal = bytes[..8] == PART_MAGIC && bytes[22..] == [0, 0] && part > 0 && length <= CONTENT_MAX;
+        let is_legal =
+            bytes[..8] == PART_MAGIC && bytes[22..] == [0, 0] && part > 0 && length <= VALUE_MAX_EVER;
         is_legal.then_some(PartHeader { first_seq, part, length })
     }
 }
 
-/// Parts of a frame of `length` bytes after the first.
-pub(crate) fn further_parts(length: usize) -> usize {
-    length.saturating_sub(VALUE_MAX).div_ceil(CONTENT_MAX)
+/// Parts after the first of a frame of `length` bytes that was cut into values of at most `value_max`.
+pub(crate) fn further_parts(length: usize, value_max: usize) -> usize {
+    length.saturating_sub(value_max).div_ceil(value_max - PART_HEADER)
 }
 
 /// Calls `put` with each value of a frame and its part number.
@@ -92,7 +96,7 @@ mod tests {
                 Ok::<(), ()>(())
             })
             .unwrap();
-            assert_eq!((back, parts), (frame, 1 + further_parts(length)));
+            assert_eq!((back, parts), (frame, 1 + further_parts(length, VALUE_MAX)));
         }
         assert_eq!(content(&[0; 30], 9, 1), None);
     }

@@ -79,6 +79,35 @@ pub enum JournalError {
         /// What does not fit.
         problem: String,
     },
+    /// The journal refers to a session that is not at hand.
+    #[error(
+        "{path}: the run keeps its inputs as references to session {session}, which was not found beside it; \
+         name it: --session FOLDER"
+    )]
+    NeedsSession {
+        /// Folder.
+        path: String,
+        /// Content hash of the session.
+        session: String,
+    },
+    /// A session that is not the one the journal refers to.
+    #[error(
+        "{place}: this session's content hash is {found}, the run refers to {session}: name that session"
+    )]
+    OtherSession {
+        /// The session that was offered.
+        place: String,
+        /// Content hash of the session that is referred to.
+        session: String,
+        /// Its content hash.
+        found: String,
+    },
+    /// The session that the journal refers to cannot be read, or was changed.
+    #[error("the session that the run refers to: {problem}")]
+    Session {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// What should be written is there already.
     #[error("{path}: exists already; name another place or remove it")]
     Exists {

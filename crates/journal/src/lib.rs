@@ -1,7 +1,7 @@
 //! The journal: an append-only, hash-chained log of blocks in a sled database.
 //!
 //! ```text
-//!  loop ── Block ──> JournalThread ──> JournalWriter ── frames ≤ 48 KiB a value ──> Store (sled)
+//!  loop ── Block ──> JournalThread ──> JournalWriter ── frames ≤ 24 KiB a value ──> Store (sled)
 //!                                           └─ commit: flush, sync, then the anchor
 //!  audit <── verify · show · diff · export · blocks <── JournalReader
 //! ```
@@ -19,8 +19,7 @@
 //! - The anchor never names a head that is not durable.
 //! - A failed write or sync is latched: every later call fails too.
 //! - Durability and threads never enter a hashed byte.
-//! - Reading never changes a journal: one that is not sealed, or not as sealed, is read from
-//!   a copy, and [`repair`] keeps what it found.
+//! - Reading never changes a journal: it is read from a copy, and [`repair`] keeps what it found.
 //!
 //! # Limits
 //! One process writes a journal; while it does, others read what its owner serves on the run's socket.
@@ -40,6 +39,7 @@ mod folder;
 mod live;
 mod memory;
 mod reader;
+mod refer;
 mod render;
 mod repair;
 mod salvage;
@@ -62,9 +62,9 @@ pub use diff::{ConfigChange, Diff, Divergence, diff};
 pub use error::JournalError;
 pub use live::LiveLog;
 pub use memory::{Fate, Fault, MemoryStore};
-pub use reader::{JournalReader, VerifyReport, verify, verify_with};
+pub use reader::{FindSession, JournalReader, VerifyReport, verify, verify_with};
 pub use render::{Names, Rendered, kind_name, time_text};
-pub use repair::{RepairReport, repair, rewrite};
+pub use repair::{RepairReport, repair, rewrite, rewrite_with};
 pub use seal::{Seal, SealState, SealedFile, check_seal};
 pub use sealed::{SealedLabel, SealedReport, export_sealed, import_sealed};
 pub use show::{Filter, ParsePointError, Point, Show, time_of};

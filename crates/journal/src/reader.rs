@@ -1,11 +1,10 @@
 //! Reading and verifying a journal.
 //!
-//! A finished journal is compared with its SEAL before its database is touched and then read
-//! in place. One without a seal, or with a broken one, is read from a copy: opening a
-//! database rewrites parts of it, and a suspect journal is evidence.
+//! A finished journal is compared with its SEAL first. Every journal is read from a copy: opening a database
+//! rewrites parts of it, now and then also of one that its last two openings left as it was.
 
 use crate::anchor::Anchor;
-use crate::blocks::{Blocks, Chain};
+use crate::blocks::{Blocks, Chain, SessionInputs};
 use crate::copy::{DatabaseCopy, is_in_use};
 use crate::error::JournalError;
 use crate::seal::{Seal, SealState, check_seal};
@@ -14,6 +13,7 @@ use crate::tail::{TailClient, Tailed};
 use crate::writer::{ANCHOR_FILE, DB_FOLDER, HEADER_KEY, JOURNAL_VERSION, RunHeader};
 use onetape_engine::block::Block;
 use onetape_tape::codec::Hash;
+use onetape_tape::session::SessionPlace;
 use serde::Serialize;
 use std::path::Path;
 
@@ -36,6 +36,8 @@ pub struct VerifyReport {
     pub head: String,
     /// BLAKE3 over the derived lanes of the intact blocks.
     pub derived_hash: String,
+    /// Session that the journal refers to and that was not at hand: its inputs are not checked.
+    pub unchecked_session: Option<String>,
 }
 
 /// A journal open for reading.
@@ -47,6 +49,8 @@ pub struct JournalReader {
     anchor: Option<Anchor>,
     seal: SealState,
     path: String,
+    /// The session that its blocks refer to, checked whole.
+    session: Option<SessionPlace>,
 }
 
 impl std::fmt::Debug for JournalReader {
@@ -55,20 +59,26 @@ impl std::fmt::Debug for JournalReader {
     }
 }
 
-/// Verifies the journal folder of a run, also one whose database no longer opens.
+/// Verifies the journal folder of a run, also one whose database no longer opens. Inputs that it refers to are
+/// not checked: see [`verify_with`].
 ///
 /// # Errors
 /// Missing, in use, or of another version; damage is a report, not an error.
 pub fn verify(dir: &Path) -> Result<VerifyReport, JournalError> {
-    verify_with(dir, |_| {})
+    verify_with(dir, &|_| Ok(None), |_| {})
 }
 
-/// As [`verify`]; `visit` sees every block that fits, in order.
+/// As [`verify`], with the session that `find` finds for a journal that refers to one; `visit` sees every whole
+/// block that fits, in order.
 ///
 /// # Errors
-/// As [`verify`].
-pub fn verify_with(dir: &Path, visit: impl FnMut(&Block)) -> Result<VerifyReport, JournalError> {
-    let problem = match JournalReader::open(dir) {
+/// As [`verify`]; what `find` reports, and a session that is another or was changed.
+pub fn verify_with(
+    dir: &Path,
+    find: FindSession<'_>,
+    visit: impl FnMut(&Block),
+) -> Result<VerifyReport, JournalError> {
+    let problem = match JournalReader::open_with(dir, find) {
         Ok(reader) => return Ok(reader.verify_with(visit)),
         Err(JournalError::Unreadable { problem, .. }) => problem,
         Err(error @ JournalError::Failed { .. }) => error.to_string(),
@@ -87,10 +97,41 @@ pub fn verify_with(dir: &Path, visit: impl FnMut(&Block)) -> Result<VerifyReport
         message,
         head: Hash::ZERO.to_string(),
         derived_hash: Hash::of(&[]).to_string(),
+        unchecked_session: None,
     })
 }
 
+/// Finds the session of a content hash; `None` when it is not at hand.
+pub type FindSession<'a> = &'a dyn Fn(Hash) -> Result<Option<SessionPlace>, JournalError>;
+
 impl JournalReader {
+    /// Opens the journal folder of a run; when it refers to a session, with the one that `find` finds.
+    ///
+    /// # Errors
+    /// As [`JournalReader::open`]; what `find` reports, and a session that is another or was changed.
+    pub fn open_with(dir: &Path, find: FindSession<'_>) -> Result<JournalReader, JournalError> {
+        let mut reader = JournalReader::open(dir)?;
+        if let Some(place) = reader.header.session.map(find).transpose()?.flatten() {
+            reader.attach(place)?;
+        }
+        Ok(reader)
+    }
+
+    /// Gives the journal the session that it refers to, which is checked whole, block for block.
+    fn attach(&mut self, place: SessionPlace) -> Result<(), JournalError> {
+        let error =
+            |error: onetape_tape::session::SessionError| JournalError::Session { problem: error.to_string() };
+        let mut session = place.open().map_err(error)?;
+        let found = session.manifest().content_hash;
+        if let Some(wanted) = self.header.session.filter(|wanted| *wanted != found) {
+            let (place, session, found) = (place.to_string(), wanted.to_string(), found.to_string());
+            return Err(JournalError::OtherSession { place, session, found });
+        }
+        session.check().map_err(error)?;
+        self.session = Some(place);
+        Ok(())
+    }
+
     /// Opens the journal folder of a run.
     ///
     /// # Errors
@@ -109,8 +150,8 @@ impl JournalReader {
             return JournalReader::open_live(dir)?.ok_or(JournalError::InUse { path });
         }
         let anchor = Anchor::read(&dir.join(ANCHOR_FILE))?;
-        let copy = if is_intact && !in_use { None } else { Some(DatabaseCopy::of(&db)?) };
-        let store = SledStore::open(copy.as_ref().map_or(&db, |copy| copy.path()));
+        let copy = DatabaseCopy::of(&db)?;
+        let store = SledStore::open(copy.path());
         let store = store.map_err(|error| match error {
             JournalError::Unreadable { problem, .. } => {
                 JournalError::Unreadable { path: path.clone(), problem }
@@ -118,7 +159,7 @@ impl JournalReader {
             error => error,
         })?;
         let reader = JournalReader::over(Box::new(store), anchor, path)?;
-        Ok(JournalReader { seal, _copy: copy, ..reader })
+        Ok(JournalReader { seal, _copy: Some(copy), ..reader })
     }
 
     /// A copy of the blocks that the owner of a journal in use has sealed so far; `None` when it serves none.
@@ -158,7 +199,8 @@ impl JournalReader {
         if header.version > JOURNAL_VERSION {
             return Err(JournalError::Version { path, found: header.version, known: JOURNAL_VERSION });
         }
-        Ok(JournalReader { store, _copy: None, header, anchor, seal: SealState::Missing, path })
+        let seal = SealState::Missing;
+        Ok(JournalReader { store, _copy: None, header, anchor, seal, path, session: None })
     }
 
     /// The values.
@@ -193,7 +235,7 @@ impl JournalReader {
 
     /// The blocks in order, each checked against its hash and the chain; ends at the first error.
     pub fn blocks(&self) -> Blocks<'_> {
-        Blocks::of(&*self.store, &self.path, &self.header.run_id)
+        Blocks::of(&*self.store, &self.path, &self.header, self.session.as_ref())
     }
 
     /// Checks seal, chain, counts, hashes and the anchor.
@@ -208,22 +250,27 @@ impl JournalReader {
     /// other threads meanwhile.
     pub fn verify_with(&self, mut visit: impl FnMut(&Block)) -> VerifyReport {
         let mut count = 0;
-        let mut chain = Chain::new(&self.path, &self.header.run_id);
+        let mut chain = Chain::new(&self.path, &self.header);
+        let inputs = SessionInputs::of(&self.path, self.session.as_ref());
         let is_at_anchor = |chain: &Chain<'_>| self.anchor.is_some_and(|anchor| anchor.seq == chain.next_seq);
         let mut at_anchor = is_at_anchor(&chain).then_some(chain.head);
-        let failure = crate::scan::scan(&*self.store, &self.path, &mut chain, |chain, block| {
+        let failure = crate::scan::scan(&*self.store, &self.path, &mut chain, inputs, |chain, block| {
             count += 1;
             if is_at_anchor(chain) {
                 at_anchor = Some(chain.head);
             }
-            visit(block);
+            block.into_iter().for_each(&mut visit);
         });
         let failure = failure.map(|error| (chain.next_seq, error.to_string()));
         let end = End { next_seq: chain.next_seq, head: chain.head, at_anchor };
         let derived_hash = chain.derived_hash();
         let (failure, note) = self.judge(failure, &end, derived_hash);
         let events = end.next_seq;
-        let fits = format!("{count} blocks, {events} events: chain, counts and anchor fit{note}");
+        let unchecked_session = self.header.session.filter(|_| self.session.is_none()).map(|s| s.to_string());
+        let unchecked = unchecked_session.as_ref().map_or(String::new(), |session| {
+            format!("; its inputs are not checked: session {session} is not at hand (--session FOLDER)")
+        });
+        let fits = format!("{count} blocks, {events} events: chain, counts and anchor fit{note}{unchecked}");
         VerifyReport {
             ok: failure.is_none(),
             sealed: matches!(self.seal, SealState::Intact(_)),
@@ -233,6 +280,7 @@ impl JournalReader {
             message: failure.map_or(fits, |(_, problem)| problem),
             head: end.head.to_string(),
             derived_hash: derived_hash.to_string(),
+            unchecked_session,
         }
     }
 

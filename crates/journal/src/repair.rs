@@ -8,11 +8,11 @@
 use crate::Anchor;
 use crate::copy::is_in_use;
 use crate::error::JournalError;
-use crate::reader::JournalReader;
+use crate::reader::{FindSession, JournalReader};
 use crate::salvage;
 use crate::writer::{ANCHOR_FILE, DB_FOLDER, JournalSummary, JournalWriter};
 use onetape_engine::block::Block;
-use onetape_tape::codec::{CodecError, Decoder, Hash};
+use onetape_tape::codec::{Decoder, Hash};
 use serde::Serialize;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -48,8 +48,21 @@ pub fn rewrite(
     to: &Path,
     mut edit: impl FnMut(&mut Block),
 ) -> Result<JournalSummary, JournalError> {
-    let reader = JournalReader::open(from)?;
-    let mut writer = JournalWriter::create(to, run_id(&reader)?)?;
+    rewrite_with(from, to, &|_| Ok(None), &mut edit)
+}
+
+/// As [`rewrite`], of a journal that refers to the session that `find` finds; its inputs can not be edited.
+///
+/// # Errors
+/// As [`rewrite`].
+pub fn rewrite_with(
+    from: &Path,
+    to: &Path,
+    find: FindSession<'_>,
+    edit: &mut dyn FnMut(&mut Block),
+) -> Result<JournalSummary, JournalError> {
+    let reader = JournalReader::open_with(from, find)?;
+    let mut writer = JournalWriter::create_for(to, run_id(&reader)?, reader.header().session)?;
     let (mut blocks, mut block) = (reader.blocks(), Block::default());
     while blocks.next_block(&mut block)? {
         let length = block.len();
@@ -105,6 +118,7 @@ pub fn repair(dir: &Path) -> Result<RepairReport, JournalError> {
     let events = summary.inputs + summary.derived;
     let committed = Anchor::read(&dir.join(ANCHOR_FILE))?.map_or(0, |anchor| anchor.seq);
     let kept_at = swap(dir, &target)?;
+    keep_time(&kept_at, dir);
     Ok(RepairReport {
         changed: true,
         blocks: summary.blocks,
@@ -118,12 +132,11 @@ pub fn repair(dir: &Path) -> Result<RepairReport, JournalError> {
 
 fn from_database(dir: &Path, count: u64, target: &Path) -> Result<JournalSummary, JournalError> {
     let reader = JournalReader::open(dir)?;
-    let mut writer = JournalWriter::create(target, run_id(&reader)?)?;
-    let (mut blocks, mut block) = (reader.blocks(), Block::default());
+    let mut writer = JournalWriter::create_for(target, run_id(&reader)?, reader.header().session)?;
+    let mut blocks = reader.blocks();
     for _ in 0..count {
-        blocks.next_block(&mut block)?;
-        writer.append(&block)?;
-        same_head(target, block.first_seq, blocks.head(), writer.head())?;
+        blocks.next_frame()?;
+        writer.append_frame(blocks.frame())?;
     }
     writer.finish()
 }
@@ -131,26 +144,25 @@ fn from_database(dir: &Path, count: u64, target: &Path) -> Result<JournalSummary
 fn from_raw(file: &Path, chain: &[salvage::Found], target: &Path) -> Result<JournalSummary, JournalError> {
     let mut database = File::open(file).map_err(failed(file, "opening the database file"))?;
     let run_id = chain.first().map_or([0; 32], |found| found.header.id.0);
-    let mut writer = JournalWriter::create(target, run_id)?;
-    let (mut decoder, mut block) = (Decoder::new(), Block::default());
+    let (mut decoder, mut block, mut writer) = (Decoder::new(), Block::default(), None);
     for found in chain {
         let frame = salvage::read(&mut database, found).map_err(failed(file, "reading a block"))?;
-        let (_, hash) = decoder.decode(&frame, &mut block).map_err(|source: CodecError| {
+        let (_, _, references) = decoder.decode_parts(&frame, &mut block).map_err(|source| {
             JournalError::Block { path: file.display().to_string(), seq: found.header.first_seq, source }
         })?;
-        writer.append(&block)?;
-        same_head(target, block.first_seq, hash, writer.head())?;
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => {
+                let session = references.map(|references| references.session);
+                writer.insert(JournalWriter::create_for(target, run_id, session)?)
+            }
+        };
+        writer.append_frame(&frame)?;
     }
-    writer.finish()
-}
-
-/// A kept block must hash as it did: the repaired journal has the old one's heads.
-fn same_head(target: &Path, seq: u64, was: Hash, is: Hash) -> Result<(), JournalError> {
-    if was == is {
-        return Ok(());
+    match writer {
+        Some(writer) => writer.finish(),
+        None => JournalWriter::create(target, run_id)?.finish(),
     }
-    let problem = format!("the block hashes to {is} when written again, it was {was}");
-    Err(JournalError::Chain { path: target.display().to_string(), seq, problem })
 }
 
 /// Puts the repaired journal in the damaged one's place; returns where that went.
@@ -164,6 +176,16 @@ fn swap(dir: &Path, target: &Path) -> Result<PathBuf, JournalError> {
     let parent = crate::folder::parent(dir);
     crate::folder::sync(parent).map_err(failed(parent, "syncing the folder"))?;
     Ok(kept_at)
+}
+
+/// The anchor's time says when the run was last written: a run that goes on tells its strategy how long it was
+/// silent. Without it the gap is counted from the repair.
+fn keep_time(from: &Path, to: &Path) {
+    let written = fs::metadata(from.join(ANCHOR_FILE)).and_then(|metadata| metadata.modified());
+    let anchor = File::options().write(true).open(to.join(ANCHOR_FILE));
+    if let (Ok(written), Ok(anchor)) = (written, anchor) {
+        anchor.set_modified(written).ok();
+    }
 }
 
 fn sibling(dir: &Path, suffix: &str) -> PathBuf {

@@ -6,7 +6,7 @@
 //! the previous hash: a scan finds every intact block whatever happened to the database
 //! around it.
 
-use crate::chunk::{PART_HEADER, PART_MAGIC, PartHeader, further_parts};
+use crate::chunk::{PART_HEADER, PART_MAGIC, PartHeader, VALUE_MAX_EVER, further_parts};
 use crate::error::JournalError;
 use crate::store::VALUE_MAX;
 use onetape_tape::codec::{HEADER_LEN, Hash, Header, MAGIC, check_frame};
@@ -83,10 +83,26 @@ fn read_pieces(file: &mut File, pieces: &[Piece]) -> std::io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// Tries the copies of a block's parts until a frame hashes right.
+/// Tries the copies of a block's parts until a frame hashes right, cut as this version cuts it or the one before.
 fn assemble(file: &mut File, seen: &Seen, header: &Header, at: u64) -> std::io::Result<Option<Found>> {
-    let mut candidates: Vec<Vec<Piece>> = vec![vec![(at, header.frame_len().min(VALUE_MAX))]];
-    for part in 1..=further_parts(header.frame_len()) {
+    for value_max in [VALUE_MAX, VALUE_MAX_EVER] {
+        let found = assemble_cut(file, seen, header, at, value_max)?;
+        if found.is_some() || header.frame_len() <= VALUE_MAX {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn assemble_cut(
+    file: &mut File,
+    seen: &Seen,
+    header: &Header,
+    at: u64,
+    value_max: usize,
+) -> std::io::Result<Option<Found>> {
+    let mut candidates: Vec<Vec<Piece>> = vec![vec![(at, header.frame_len().min(value_max))]];
+    for part in 1..=further_parts(header.frame_len(), value_max) {
         let Some(copies) = seen.parts.get(&(header.first_seq, part as u16)) else { return Ok(None) };
         candidates = candidates
             .iter()
@@ -112,16 +128,16 @@ fn assemble(file: &mut File, seen: &Seen, header: &Header, at: u64) -> std::io::
 fn scan(file: &mut File) -> std::io::Result<Seen> {
     let mut seen = Seen::default();
     let mut known = BTreeSet::new();
-    let (mut window, mut base) = (Vec::with_capacity(WINDOW + VALUE_MAX), 0u64);
+    let (mut window, mut base) = (Vec::with_capacity(WINDOW + VALUE_MAX_EVER), 0u64);
     loop {
-        let wanted = (WINDOW + VALUE_MAX - window.len()) as u64;
+        let wanted = (WINDOW + VALUE_MAX_EVER - window.len()) as u64;
         let is_last = (file.by_ref().take(wanted).read_to_end(&mut window)? as u64) < wanted;
         // Places beyond this come again, whole, in the next window.
         let starts = if is_last { window.len() } else { WINDOW };
         for at in magics(&window, starts) {
             let bytes = &window[at..];
             if let Some(header) = bytes.get(..HEADER_LEN).and_then(|bytes| Header::from_bytes(bytes).ok()) {
-                let length = header.frame_len().min(VALUE_MAX).min(bytes.len());
+                let length = header.frame_len().min(VALUE_MAX_EVER).min(bytes.len());
                 if !header.is_empty() && known.insert(Hash::of(&bytes[..length])) {
                     seen.firsts.entry(header.first_seq).or_default().push((header, base + at as u64));
                 }

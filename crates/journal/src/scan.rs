@@ -5,10 +5,10 @@
 //!                               └─> worker: BLAKE3, decode ─┘
 //! ```
 //! Frame n goes to worker n modulo their number and is taken back from it in the same order, so the chain
-//! and the visitor see the log as it is. At most a few blocks per worker are in memory; their buffers go
+//! and the visitor see the log as it is. A block that refers to a session's inputs is completed between them. At most a few blocks per worker are in memory; their buffers go
 //! round.
 
-use crate::blocks::{Chain, Frames};
+use crate::blocks::{Chain, Frames, Referring, SessionInputs, apart};
 use crate::error::JournalError;
 use crate::store::Store;
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -26,18 +26,21 @@ const WORKERS_MAX: usize = 6;
 struct Parcel {
     frame: Vec<u8>,
     block: Block,
+    references: Option<Referring>,
 }
 
 type Read = Result<Parcel, JournalError>;
 type Decoded = Result<(Parcel, Result<(Header, Hash), CodecError>), JournalError>;
 
 /// Calls `visit` with every block that fits the chain, in order; returns the first error, after which nothing
-/// is visited. `visit` sees each block with the chain that ends in it.
+/// is visited. `visit` sees each block with the chain that ends in it, and no block when its inputs are those of a
+/// session that is not at hand.
 pub(crate) fn scan(
     store: &dyn Store,
     path: &str,
     chain: &mut Chain<'_>,
-    mut visit: impl FnMut(&Chain<'_>, &Block),
+    mut inputs: SessionInputs<'_>,
+    mut visit: impl FnMut(&Chain<'_>, Option<&Block>),
 ) -> Option<JournalError> {
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX);
     let (spares, spare) = bounded::<Parcel>(workers * 2 * AHEAD);
@@ -55,15 +58,25 @@ pub(crate) fn scan(
         // A worker that has nothing more at its turn is at the log's end. Returning drops the outboxes, which
         // ends the workers and with them the reader.
         for outbox in outboxes.iter().cycle() {
-            let (parcel, decoded) = match outbox.recv() {
+            let (mut parcel, decoded) = match outbox.recv() {
                 Ok(Ok(parcel)) => parcel,
                 Ok(Err(error)) => return Some(error),
                 Err(_) => return None,
             };
-            if let Err(error) = chain.extend(&parcel.frame, decoded) {
+            let mut is_whole = true;
+            let mut fitted = chain.extend(&parcel.frame, decoded);
+            if let Some((header, references)) = &parcel.references {
+                is_whole = inputs.are_at_hand();
+                fitted = fitted.and_then(|()| chain.check_session(references));
+                if is_whole {
+                    let block = &mut parcel.block;
+                    fitted = fitted.and_then(|()| inputs.complete(header, references, block));
+                }
+            }
+            if let Err(error) = fitted {
                 return Some(error);
             }
-            visit(chain, &parcel.block);
+            visit(chain, is_whole.then_some(&parcel.block));
             spares.try_send(parcel).ok();
         }
         None
@@ -90,7 +103,8 @@ fn decode(frames: &Receiver<Read>, blocks: &Sender<Decoded>) {
     let mut decoder = Decoder::new();
     for read in frames {
         let decoded = read.map(|mut parcel| {
-            let decoded = decoder.decode(&parcel.frame, &mut parcel.block);
+            let (decoded, references) = apart(decoder.decode_parts(&parcel.frame, &mut parcel.block));
+            parcel.references = references;
             (parcel, decoded)
         });
         if blocks.send(decoded).is_err() {

@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const SEAL_FILE: &str = "SEAL";
 /// The seal while it is written: either whole under its own name, or no seal.
 const PARTIAL_FILE: &str = "SEAL.partial";
+/// The seal of a repaired journal whose run went on.
+const SUPERSEDED_FILE: &str = "SEAL.superseded";
 /// Version of the seal's layout.
 const SEAL_VERSION: u32 = 1;
 
@@ -150,6 +152,13 @@ pub(crate) fn write(dir: &Path, summary: &JournalSummary) -> Result<(), JournalE
     file.sync_all().map_err(failed(&partial, "syncing the seal"))?;
     fs::rename(&partial, &path).map_err(failed(&path, "naming the seal"))?;
     sync_folder(dir)
+}
+
+/// Makes an intact seal one of the journal's files: the journal is open again.
+pub(crate) fn supersede(dir: &Path) -> Result<(), JournalError> {
+    let path = dir.join(SEAL_FILE);
+    fs::rename(&path, dir.join(SUPERSEDED_FILE)).map_err(failed(&path, "setting the seal aside"))?;
+    crate::folder::sync(dir).map_err(failed(dir, "syncing the folder"))
 }
 
 /// Compares a journal's files with its seal, reading bytes only.

@@ -8,7 +8,7 @@
 use crate::error::JournalError;
 use crate::export::{failed, finish, partial_of};
 use crate::reader::JournalReader;
-use crate::writer::{HashOnly, JournalWriter};
+use crate::writer::JournalWriter;
 use onetape_engine::block::Block;
 use onetape_tape::codec::{Decoder, HASH_LEN, HEADER_LEN, Hash, Header};
 use serde::{Deserialize, Serialize};
@@ -127,15 +127,12 @@ fn write(reader: &JournalReader, label: &SealedLabel, file: File, path: &Path) -
     out.write_all(&(text.len() as u32).to_le_bytes()).map_err(failed())?;
     out.write_all(&text).map_err(failed())?;
     let mut frames = zstd::stream::write::Encoder::new(out, LEVEL).map_err(failed())?;
-    let (mut blocks, mut block) = (reader.blocks(), Block::default());
-    let mut hashes = HashOnly::new(label.run_id.0);
+    let mut blocks = reader.blocks();
     for _ in 0..label.blocks {
-        blocks.next_block(&mut block)?;
-        hashes.append(&block)?;
-        frames.write_all(hashes.frame()).map_err(failed())?;
+        blocks.next_frame()?;
+        frames.write_all(blocks.frame()).map_err(failed())?;
     }
-    let head = hashes.summary().head_hash;
-    assert_eq!(head, label.head, "a block that was read is written with the same bytes");
+    assert_eq!(blocks.head(), label.head, "the blocks are those that were verified");
     let mut out = frames.finish().map_err(failed())?;
     let hash = *out.hasher.finalize().as_bytes();
     out.inner.write_all(&hash).map_err(failed())?;
@@ -226,8 +223,9 @@ fn label_end(label: &SealedLabel) -> u64 {
 fn restore(frames: impl Read, label: &SealedLabel, file: &Path, partial: &Path) -> Result<(), JournalError> {
     let mut frames = zstd::stream::read::Decoder::new(frames).map_err(failed(file, "reading"))?;
     fs::create_dir_all(partial).map_err(failed(partial, "making the folder"))?;
-    let mut writer = JournalWriter::create(&partial.join("journal"), label.run_id.0)?;
     let (mut decoder, mut frame, mut block) = (Decoder::new(), Vec::new(), Block::default());
+    let journal = partial.join("journal");
+    let mut writer: Option<JournalWriter> = None;
     for n in 0..label.blocks {
         frame.resize(HEADER_LEN, 0);
         let cut = |_| damaged(file, format!("it ends within block {n} of {}", label.blocks));
@@ -235,15 +233,27 @@ fn restore(frames: impl Read, label: &SealedLabel, file: &Path, partial: &Path) 
         let header = Header::from_bytes(&frame).map_err(|error| damaged(file, error))?;
         frame.resize(header.frame_len(), 0);
         frames.read_exact(&mut frame[HEADER_LEN..]).map_err(cut)?;
-        let (header, hash) = decoder.decode(&frame, &mut block).map_err(|error| damaged(file, error))?;
+        let decoded = decoder.decode_parts(&frame, &mut block);
+        let (header, _, references) = decoded.map_err(|error| damaged(file, error))?;
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            None => {
+                let session = references.map(|references| references.session);
+                writer.insert(JournalWriter::create_for(&journal, label.run_id.0, session)?)
+            }
+        };
         if header.previous != writer.head() || header.first_seq != writer.next_seq() {
             return Err(damaged(file, format!("block {n} does not follow the one before it")));
         }
-        writer.append(&block)?;
-        if writer.head() != hash {
+        if header.id != label.run_id {
             return Err(damaged(file, format!("block {n} belongs to another run")));
         }
+        writer.append_frame(&frame)?;
     }
+    let writer = match writer {
+        Some(writer) => writer,
+        None => JournalWriter::create(&journal, label.run_id.0)?,
+    };
     let events = writer.next_seq();
     let summary = writer.finish()?;
     if (summary.head_hash, summary.derived_hash, events) != (label.head, label.derived_hash, label.events) {

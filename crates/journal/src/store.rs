@@ -1,7 +1,7 @@
 //! Where values live: the [`Store`] seam and the sled database behind it.
 //!
-//! sled 0.34.7 is run with `flush_every_ms(None)` and 2 MiB segments, and no value exceeds 48 KiB:
-//! larger values would spill into `blobs/` files that sled never syncs. `flush()` alone is not
+//! sled 0.34.7 is run with `flush_every_ms(None)` and 2 MiB segments, and no value exceeds 24 KiB: a leaf
+//! above 512 KiB would spill into `blobs/` files that sled never syncs, and leaves hold up to 18 neighbours. `flush()` alone is not
 //! durable, so a commit also syncs the database file through a second descriptor.
 
 use crate::copy::is_in_use;
@@ -12,8 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Most bytes of one value.
-pub(crate) const VALUE_MAX: usize = 48 << 10;
+/// Most bytes of one value. sled splits a leaf when it holds more than 16, so the largest it writes, with 18 of them, is
+/// 432 KiB, below the quarter of a segment from which it writes to a file of its own.
+pub(crate) const VALUE_MAX: usize = 24 << 10;
+const _: () = assert!(18 * (VALUE_MAX + 64) < SEGMENT / 4);
+/// Bytes of sled's segments.
+const SEGMENT: usize = 2 << 20;
 
 /// Longest wait for sled's threads to let go of a closed database.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
@@ -104,7 +108,7 @@ impl SledStore {
         let config = sled::Config::new()
             .path(path)
             .flush_every_ms(None)
-            .segment_size(2 << 20)
+            .segment_size(SEGMENT)
             .cache_capacity(64 << 20)
             .mode(sled::Mode::HighThroughput);
         let opened = guarded(|| {

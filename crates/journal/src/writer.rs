@@ -1,23 +1,27 @@
 //! Writing: blocks become frames, frames become values, commits become anchors.
 
 use crate::anchor::{Anchor, AnchorFile};
+use crate::blocks::block_error;
 use crate::copy::is_in_use;
 use crate::error::JournalError;
 use crate::live::LiveLog;
 use crate::reader::JournalReader;
+use crate::refer::Referrer;
 use crate::seal::SealState;
 use crate::snapshots::Snapshot;
 use crate::store::{Pair, SledStore, Store, Tree};
 use onetape_engine::block::Block;
-use onetape_tape::codec::{Encoder, Hash};
+use onetape_engine::record::{Kind, flags};
+use onetape_tape::codec::{Encoder, HEADER_LEN, Hash, Header, check_frame};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Version of the journal's layout.
-pub const JOURNAL_VERSION: u32 = 1;
+/// Newest version of the journal's layout: 1 holds its inputs, 2 refers to a session's.
+pub const JOURNAL_VERSION: u32 = 2;
 /// Key of the run header in the meta tree.
 pub(crate) const HEADER_KEY: &[u8] = b"run";
 /// The database's folder within the journal's.
@@ -33,12 +37,15 @@ const REST_MAX: Duration = Duration::from_secs(60);
 /// What a journal says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunHeader {
-    /// [`JOURNAL_VERSION`] of its writer.
+    /// Layout, see [`JOURNAL_VERSION`].
     pub version: u32,
     /// Run id, hex.
     pub run_id: String,
     /// Version of the program.
     pub program: String,
+    /// Content hash of the session that its blocks refer to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Hash>,
 }
 
 /// Takes in what a journal holds when it is opened to go on.
@@ -86,6 +93,8 @@ pub struct JournalSummary {
 #[derive(Debug)]
 pub struct HashOnly {
     encoder: Encoder,
+    /// In mode `refs`.
+    referrer: Option<Referrer>,
     id: Hash,
     frame: Vec<u8>,
     derived: blake3::Hasher,
@@ -97,6 +106,7 @@ impl HashOnly {
     pub fn new(run_id: [u8; 32]) -> HashOnly {
         HashOnly {
             encoder: Encoder::new(),
+            referrer: None,
             id: Hash(run_id),
             frame: Vec::new(),
             derived: blake3::Hasher::new(),
@@ -104,26 +114,56 @@ impl HashOnly {
         }
     }
 
+    /// As a journal does that refers to the inputs of a session (mode `refs`).
+    #[must_use]
+    pub fn referring(mut self, session: Hash) -> HashOnly {
+        self.referrer = Some(Referrer::new(session));
+        self
+    }
+
     /// Takes a block into the hashes; its frame stays in the buffer until the next.
     ///
     /// # Errors
     /// When the block cannot be encoded.
     pub fn append(&mut self, block: &Block) -> Result<(), JournalError> {
-        let sealed = self.encoder.encode(block, &self.id, &self.summary.head_hash, &mut self.frame).map_err(
-            |source| JournalError::Block { path: "the run".to_string(), seq: block.first_seq, source },
-        )?;
-        self.derived.update(&self.frame[sealed.derived]);
-        self.summary.head_hash = sealed.hash;
-        self.summary.inputs += block.inputs.len() as u64;
-        self.summary.derived += block.derived.len() as u64;
-        self.summary.blocks += 1;
-        self.summary.frame_bytes += self.frame.len() as u64;
+        let HashOnly { encoder, referrer, id, frame, summary, .. } = self;
+        let sealed = match referrer {
+            None => encoder.encode(block, id, &summary.head_hash, frame),
+            Some(referrer) => {
+                let references = referrer.refer(block);
+                encoder.encode_referring(block, &references, id, &summary.head_hash, frame)
+            }
+        };
+        let sealed = sealed.map_err(|source| block_error("the run", block.first_seq, source))?;
+        self.enter(&sealed.header, sealed.hash, sealed.derived);
         Ok(())
     }
 
-    /// The last block's frame.
-    pub(crate) fn frame(&self) -> &[u8] {
-        &self.frame
+    /// Takes a block's frame into the hashes as it is.
+    fn append_frame(&mut self, frame: &[u8]) -> Result<Header, JournalError> {
+        let at = |seq| move |source| block_error("the run", seq, source);
+        let seq = self.summary.inputs + self.summary.derived;
+        let (header, hash) = check_frame(frame).map_err(at(seq))?;
+        let follows = header.previous == self.summary.head_hash && header.first_seq == seq;
+        if !follows || header.id != self.id {
+            let problem = "the block does not follow the one before it, or is of another run".to_string();
+            return Err(JournalError::Chain { path: "the run".to_string(), seq, problem });
+        }
+        self.frame.clear();
+        self.frame.extend_from_slice(frame);
+        let start = HEADER_LEN + header.inputs_len as usize + header.cold_len as usize;
+        self.enter(&header, hash, start..start + header.derived_len as usize);
+        Ok(header)
+    }
+
+    /// Counts the block whose frame is in the buffer.
+    fn enter(&mut self, header: &Header, hash: Hash, derived: Range<usize>) {
+        self.derived.update(&self.frame[derived]);
+        self.summary.head_hash = hash;
+        self.summary.inputs += u64::from(header.inputs);
+        self.summary.derived += u64::from(header.derived);
+        self.summary.blocks += 1;
+        self.summary.frame_bytes += self.frame.len() as u64;
     }
 
     /// The totals so far.
@@ -161,6 +201,26 @@ impl JournalWriter {
     /// # Errors
     /// When the folder holds a journal or cannot be written.
     pub fn create(dir: &Path, run_id: [u8; 32]) -> Result<JournalWriter, JournalError> {
+        JournalWriter::create_for(dir, run_id, None)
+    }
+
+    /// Creates a journal of a replay that refers to the inputs of the session of this content hash.
+    ///
+    /// # Errors
+    /// As [`JournalWriter::create`].
+    pub fn create_referring(
+        dir: &Path,
+        run_id: [u8; 32],
+        session: Hash,
+    ) -> Result<JournalWriter, JournalError> {
+        JournalWriter::create_for(dir, run_id, Some(session))
+    }
+
+    pub(crate) fn create_for(
+        dir: &Path,
+        run_id: [u8; 32],
+        session: Option<Hash>,
+    ) -> Result<JournalWriter, JournalError> {
         let failed = |problem: String| JournalError::Failed {
             path: dir.display().to_string(),
             what: "creating the journal",
@@ -172,15 +232,16 @@ impl JournalWriter {
         // sled syncs neither its configuration nor any name; without them its log is lost.
         crate::folder::sync_below(&dir.join(DB_FOLDER)).map_err(|e| failed(e.to_string()))?;
         crate::folder::sync(dir).map_err(|e| failed(e.to_string()))?;
-        let writer = JournalWriter::over(Box::new(store), Some(anchor), run_id)?;
+        let writer = JournalWriter::over(Box::new(store), Some(anchor), run_id, session)?;
         Ok(JournalWriter { dir: Some(dir.to_path_buf()), ..writer })
     }
 
-    /// Opens a journal whose process died, to go on where it ended. Each intact block goes to `recovery`,
+    /// Opens a journal whose process died, to go on where it ended; also one that was repaired since, whose seal is
+    /// superseded then: it is kept as a file of the journal. Whether a run ended its log says, not the seal. Each intact block goes to `recovery`,
     /// in order; what follows them was never promised to anyone and is removed.
     ///
     /// # Errors
-    /// The journal is closed, in use, unreadable, never committed, or shorter than its anchor, or `recovery` fails.
+    /// The run ended, or the journal is in use, unreadable, never committed, or shorter than its anchor, or `recovery` fails.
     pub fn resume<R: Recovery>(dir: &Path, recovery: &mut R) -> Result<JournalWriter, R::Error> {
         let path = dir.display().to_string();
         if !dir.join(DB_FOLDER).join("db").is_file() {
@@ -188,13 +249,17 @@ impl JournalWriter {
         }
         match crate::seal::check_seal(dir)? {
             SealState::Missing => {}
-            SealState::Intact(_) => return Err(JournalError::Closed { path }.into()),
+            SealState::Intact(_) => supersede_seal(dir)?,
             SealState::Broken(problem) => return Err(JournalError::Unreadable { path, problem }.into()),
         }
         let anchor_path = dir.join(ANCHOR_FILE);
         let anchor = Anchor::read(&anchor_path)?.ok_or(JournalError::Uncommitted { path: path.clone() })?;
         let store = SledStore::open(&dir.join(DB_FOLDER))?;
-        let reader = JournalReader::over(Box::new(store), Some(anchor), path)?;
+        let reader = JournalReader::over(Box::new(store), Some(anchor), path.clone())?;
+        if reader.header().session.is_some() {
+            let problem = "it is a replay's, whose inputs are a session's: replay that again".to_string();
+            return Err(JournalError::Unreadable { path, problem }.into());
+        }
         let hashes = walk(&reader, anchor, recovery)?;
         let next_seq = hashes.summary.inputs + hashes.summary.derived;
         let mut store = reader.into_store();
@@ -224,22 +289,25 @@ impl JournalWriter {
     /// # Errors
     /// When the store refuses the run header.
     pub fn over_store(store: Box<dyn Store>, run_id: [u8; 32]) -> Result<JournalWriter, JournalError> {
-        JournalWriter::over(store, None, run_id)
+        JournalWriter::over(store, None, run_id, None)
     }
 
     fn over(
         mut store: Box<dyn Store>,
         anchor: Option<AnchorFile>,
         run_id: [u8; 32],
+        session: Option<Hash>,
     ) -> Result<JournalWriter, JournalError> {
         let header = RunHeader {
-            version: JOURNAL_VERSION,
+            // A program that knows no references says so at once.
+            version: if session.is_some() { JOURNAL_VERSION } else { 1 },
             run_id: Hash(run_id).to_string(),
             program: env!("CARGO_PKG_VERSION").to_string(),
+            session,
         };
-        let bytes = serde_json::to_vec(&header).expect("a run header is three plain fields");
+        let bytes = serde_json::to_vec(&header).expect("a run header is plain fields");
         store.put(Tree::Meta, HEADER_KEY, &bytes)?;
-        let hashes = HashOnly::new(run_id);
+        let hashes = HashOnly { referrer: session.map(Referrer::new), ..HashOnly::new(run_id) };
         Ok(JournalWriter {
             store,
             anchor,
@@ -273,11 +341,28 @@ impl JournalWriter {
     fn append_unlatched(&mut self, block: &Block) -> Result<(), JournalError> {
         assert_eq!(block.first_seq, self.next_seq, "blocks are appended in log order");
         self.hashes.append(block)?;
-        let (seq, store) = (block.first_seq, &mut self.store);
+        self.put_frame(block.len() as u64)
+    }
+
+    /// Appends a block's frame as it is, which must be of this run and follow the last one; durable after the
+    /// next [`JournalWriter::commit`]. For journals that are written again from their own bytes.
+    ///
+    /// # Errors
+    /// A frame that is damaged or out of place, or a failed write: latched.
+    pub(crate) fn append_frame(&mut self, frame: &[u8]) -> Result<(), JournalError> {
+        self.latched(|writer| {
+            let header = writer.hashes.append_frame(frame)?;
+            writer.put_frame(header.len())
+        })
+    }
+
+    /// Stores the frame in the buffer.
+    fn put_frame(&mut self, length: u64) -> Result<(), JournalError> {
+        let (seq, store) = (self.next_seq, &mut self.store);
         crate::chunk::split(&self.hashes.frame, seq, |part, value| {
             store.put(Tree::Blocks, &block_key(seq, part), value)
         })?;
-        self.next_seq += block.len() as u64;
+        self.next_seq += length;
         self.sealed.store(self.next_seq, Ordering::Release);
         Ok(())
     }
@@ -344,6 +429,26 @@ impl JournalWriter {
         }
         Ok(summary)
     }
+}
+
+/// Takes the seal off a repaired journal of a run that did not end.
+fn supersede_seal(dir: &Path) -> Result<(), JournalError> {
+    let reader = JournalReader::open(dir)?;
+    if reader.header().session.is_some() || has_ended(&reader)? {
+        return Err(JournalError::Closed { path: reader.path().to_string() });
+    }
+    drop(reader);
+    crate::seal::supersede(dir)
+}
+
+/// Whether the last input is the one that ends a run.
+fn has_ended(reader: &JournalReader) -> Result<bool, JournalError> {
+    let (mut blocks, mut block, mut ended) = (reader.blocks(), Block::default(), false);
+    while blocks.next_block(&mut block)? {
+        let last = block.inputs.last();
+        ended = last.is_some_and(|last| last.kind == Kind::Seal as u8 && last.has(flags::END));
+    }
+    Ok(ended)
 }
 
 /// Hands every intact block on and hashes it again; the anchor's promise must hold.

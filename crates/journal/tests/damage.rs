@@ -113,7 +113,7 @@ fn reading_a_sealed_journal_changes_no_byte() {
     for _ in 0..2 {
         let report = verify(dir.path()).unwrap();
         assert!(report.ok && report.sealed, "{}", report.message);
-        // Two at a time: the second reads a copy.
+        // Two at a time.
         let (first, second) = (JournalReader::open(dir.path()), JournalReader::open(dir.path()));
         assert_eq!(first.unwrap().blocks().count(), 2);
         assert_eq!(second.unwrap().blocks().count(), 2);
@@ -147,6 +147,56 @@ fn an_unclosed_journal_is_read_from_a_copy_up_to_what_fits() {
     assert_eq!(files(&kept_at).len(), before.len());
     fs::remove_dir_all(kept_at).unwrap();
     assert!(!repair(dir.path()).unwrap().changed);
+}
+
+/// A repair seals what it kept, and a run that did not end may go on all the same; one that ended may not.
+#[test]
+fn a_repaired_journal_goes_on_unless_its_run_had_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path().join("journal");
+    let blocks = run(["SPY", "GOOG"], "5", "74.10");
+    let mut writer = JournalWriter::create(&at, [1; 32]).unwrap();
+    writer.append(&blocks[0]).unwrap();
+    writer.commit().unwrap();
+    drop(writer);
+    assert!(repair(&at).unwrap().changed);
+    assert!(verify(&at).unwrap().sealed);
+    let mut writer = JournalWriter::resume(&at, &mut Anything).unwrap();
+    assert!(!at.join("SEAL").exists() && at.join("SEAL.superseded").is_file());
+    let mut last = blocks[1].clone();
+    last.inputs.last_mut().unwrap().flags |= onetape_engine::record::flags::END;
+    writer.append(&last).unwrap();
+    let summary = writer.finish().unwrap();
+    let report = verify(&at).unwrap();
+    assert!(report.ok && report.sealed && report.head == summary.head_hash.to_string(), "{}", report.message);
+    let again = JournalWriter::resume(&at, &mut Anything);
+    assert!(matches!(again, Err(JournalError::Closed { .. })), "its last input ends the run");
+    assert!(verify(&at).unwrap().sealed, "a refusal changes nothing");
+    flip(&at.join("SEAL.superseded"), 9);
+    assert!(!verify(&at).unwrap().ok);
+}
+
+/// sled keeps neighbours together: many large values in a row must not make a leaf that spills into `blobs/`,
+/// which is never synced (a commit that finds a file there fails).
+#[test]
+fn a_burst_of_large_blocks_spills_into_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = JournalWriter::create(dir.path(), [7; 32]).unwrap();
+    for n in 0..120 {
+        writer.append(&wide_block(n * 4_096)).unwrap();
+        // A reader beside the writer makes sled write leaves anew.
+        let (mut log, mut block) = (writer.live_log().unwrap(), Block::default());
+        for seq in (0..=n).rev().take(6) {
+            assert!(log.block(seq * 4_096, &mut block).unwrap().is_some());
+        }
+        if n % 7 == 0 {
+            writer.commit().unwrap();
+        }
+    }
+    let summary = writer.finish().unwrap();
+    assert!(summary.frame_bytes > 120 * 100_000, "{summary:?}");
+    assert_eq!(fs::read_dir(dir.path().join("db/blobs")).unwrap().count(), 0);
+    assert!(verify(dir.path()).unwrap().ok);
 }
 
 #[test]

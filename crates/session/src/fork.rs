@@ -11,7 +11,7 @@ use crate::error::RunError;
 use crate::rederive::{build_strategies, config_of};
 use crate::replay::{Progress, RunSummary, Watched, summarize};
 use crate::run_folder::{Finished, RunFolder, fork_id};
-use crate::settings::{JournalMode, Settings};
+use crate::settings::Settings;
 use crate::sink::Sink;
 use onetape_engine::Strategy;
 use onetape_engine::block::Block;
@@ -76,7 +76,8 @@ pub fn fork(request: &ForkRequest<'_>, progress: &mut dyn FnMut(Progress)) -> Re
     let id = fork_id(&config, &parent, request.seq, &request.commands);
     let folder = RunFolder::begin(request.out, &id)?;
     let started = Instant::now();
-    let mut sink = Sink::open(JournalMode::Full, &folder, &id)?;
+    // It holds its inputs itself, whatever its parent's mode.
+    let mut sink = Sink::full(&folder, &id)?;
     let mut collector = Collector::default();
     let mut driver = Driver::new(config.clone(), strategies);
     let mut forking = Forking { request, driver: &mut driver, first_seq: None, last: Nanos(0), first: None };

@@ -21,6 +21,7 @@ pub mod doctor;
 mod driver;
 mod error;
 mod fork;
+mod inputs;
 pub mod live;
 mod parity;
 mod rederive;
@@ -33,6 +34,7 @@ pub use collect::{BookedFill, Collector, FillBand, StoryLine, reason_name};
 pub use driver::{BlockSink, DriveError, Driver};
 pub use error::RunError;
 pub use fork::{ForkOf, ForkRequest, fork};
+pub use inputs::Sessions;
 pub use parity::{Parity, parity};
 pub use rederive::{
     Mismatch, Rederivation, Rederived, build_strategies, config_of, create as create_strategy,

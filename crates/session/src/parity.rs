@@ -95,8 +95,11 @@ pub fn parity(reader: &JournalReader, registry: &Registry) -> Result<Parity, Run
         path: reader.path().to_string(),
         problem: "its run header holds no run id".to_string(),
     })?;
-    let mut sink =
-        Compare { hashes: HashOnly::new(id.0), journaled: VecDeque::new(), result: Parity::default() };
+    let hashes = match reader.header().session {
+        Some(session) => HashOnly::new(id.0).referring(session),
+        None => HashOnly::new(id.0),
+    };
+    let mut sink = Compare { hashes, journaled: VecDeque::new(), result: Parity::default() };
     let mut driver: Option<Driver<Box<dyn Strategy>>> = None;
     let (mut blocks, mut block) = (reader.blocks(), Block::default());
     while blocks.next_block(&mut block)? {

@@ -127,7 +127,7 @@ pub fn replay(
     let session_name = reader.manifest().name.clone();
     let session_path = settings.run.session.display().to_string();
     let started = Instant::now();
-    let mut sink = Sink::open(mode, &folder, &id)?;
+    let mut sink = Sink::open(mode, reader.manifest().content_hash, &folder, &id)?;
     let mut collector = Collector::default();
     let mut driver = Driver::new(config.clone(), vec![strategy]);
     let span =

@@ -21,6 +21,8 @@ pub enum JournalMode {
     /// Inputs and derived events: self-contained.
     #[default]
     Full,
+    /// Derived events, and references to the session's inputs: small, read together with the session.
+    Refs,
     /// Hashes only: nothing to audit, for inner loops of a search.
     Off,
 }
@@ -30,6 +32,7 @@ impl JournalMode {
     pub fn name(self) -> &'static str {
         match self {
             JournalMode::Full => "full",
+            JournalMode::Refs => "refs",
             JournalMode::Off => "off",
         }
     }
@@ -59,7 +62,7 @@ pub struct RunSection {
     pub rate: f64,
     /// Whether quotes outside regular sessions are seen.
     pub extended_hours: bool,
-    /// `full` or `off`.
+    /// `full`, `refs` or `off`.
     pub journal: JournalMode,
 }
 

@@ -6,12 +6,13 @@ use crate::run_folder::{RunFolder, RunId};
 use crate::settings::JournalMode;
 use onetape_engine::block::Block;
 use onetape_journal::{DerivedHash, JournalThread, JournalWriter};
+use onetape_tape::codec::Hash;
 use std::time::Duration;
 
 /// A run's sink.
 #[derive(Debug)]
 pub enum Sink {
-    /// Journal mode `full`.
+    /// Journal modes `full` and `refs`.
     Journal(Box<JournalThread>),
     /// Journal mode `off`.
     Hashes(Box<DerivedHash>),
@@ -33,18 +34,30 @@ pub struct SinkSummary {
 }
 
 impl Sink {
-    /// Opens the sink of a run.
+    /// Opens the sink of a run over the session of this content hash.
     ///
     /// # Errors
     /// When the journal cannot be created.
-    pub fn open(mode: JournalMode, folder: &RunFolder, id: &RunId) -> Result<Sink, RunError> {
+    pub fn open(mode: JournalMode, session: Hash, folder: &RunFolder, id: &RunId) -> Result<Sink, RunError> {
         match mode {
-            JournalMode::Full => {
-                let writer = JournalWriter::create(&folder.journal(), id.0)?;
-                Ok(Sink::Journal(Box::new(JournalThread::start(writer)?)))
+            JournalMode::Full => Sink::full(folder, id),
+            JournalMode::Refs => {
+                Sink::over(JournalWriter::create_referring(&folder.journal(), id.0, session)?)
             }
             JournalMode::Off => Ok(Sink::Hashes(Box::default())),
         }
+    }
+
+    /// Opens the sink of a run that holds its inputs.
+    ///
+    /// # Errors
+    /// When the journal cannot be created.
+    pub fn full(folder: &RunFolder, id: &RunId) -> Result<Sink, RunError> {
+        Sink::over(JournalWriter::create(&folder.journal(), id.0)?)
+    }
+
+    fn over(writer: JournalWriter) -> Result<Sink, RunError> {
+        Ok(Sink::Journal(Box::new(JournalThread::start(writer)?)))
     }
 
     /// Blocks handed over and not written yet.

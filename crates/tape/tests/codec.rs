@@ -13,7 +13,9 @@ use onetape_engine::record::{
     Body, BookAction, BookLevel, BookOrder, Head, Kind, Quote, Record, SessionPhase, Side, Trade, TradeFeed,
     flags,
 };
-use onetape_tape::codec::{CodecError, Decoder, Encoder, HASH_LEN, HEADER_LEN, Hash};
+use onetape_tape::codec::{
+    CodecError, Decoder, Encoder, HASH_LEN, HEADER_LEN, Hash, References, Run, complete,
+};
 use proptest::prelude::*;
 
 fn encode(block: &Block) -> Vec<u8> {
@@ -258,4 +260,84 @@ proptest! {
         let block = Block { inputs, ..Block::default() };
         prop_assert_eq!(decode(&encode(&block)).unwrap(), block);
     }
+}
+
+/// Where the specimen's inputs are when a session holds the third to the sixth.
+fn references() -> References {
+    let runs = vec![Run::Own { count: 2 }, Run::Session { first: 40, count: 4 }, Run::Own { count: 1 }];
+    References { session: Hash([5; 32]), runs }
+}
+
+fn encode_referring(block: &Block, references: &References) -> Vec<u8> {
+    let mut frame = Vec::new();
+    let (id, previous) = (Hash([7; 32]), Hash([9; 32]));
+    Encoder::new().encode_referring(block, references, &id, &previous, &mut frame).unwrap();
+    frame
+}
+
+/// The block with the inputs that `session` holds from position 40 on.
+fn decode_with(frame: &[u8], session: &[Record]) -> Result<Block, CodecError> {
+    let mut block = Block::default();
+    let (header, _, references) = Decoder::new().decode_parts(frame, &mut block)?;
+    let references = references.expect("the frame refers to a session");
+    complete(&header, &references, &mut block, |first, count, inputs, _| {
+        let first = first as usize - 40;
+        inputs.extend_from_slice(&session[first..first + count as usize]);
+        Ok::<(), CodecError>(())
+    })?;
+    Ok(block)
+}
+
+/// The block from a session that gives what it has.
+fn complete_short(frame: &[u8], session: &[Record]) -> Result<(), CodecError> {
+    let mut block = Block::default();
+    let (header, _, references) = Decoder::new().decode_parts(frame, &mut block)?;
+    complete(&header, &references.unwrap(), &mut block, |_, _, inputs, _| {
+        inputs.extend_from_slice(session);
+        Ok::<(), CodecError>(())
+    })
+}
+
+/// A frame that refers to a session is whole with it, useless without, and golden like the others.
+#[test]
+fn inputs_of_a_session_are_named_not_repeated() {
+    let (block, references) = (specimen(), references());
+    let frame = encode_referring(&block, &references);
+    let session = block.inputs[2..6].to_vec();
+    assert_eq!(decode_with(&frame, &session).unwrap(), block);
+    assert!(matches!(decode(&frame), Err(CodecError::Refers { .. })));
+    // What the records say is under the session's hash; their number and times are under the frame's.
+    let shorter = complete_short(&frame, &session[..3]);
+    assert!(matches!(shorter, Err(CodecError::Lane { lane: "input", .. })), "{shorter:?}");
+    let golden = (647, "6388068731073efaa7f492d0c5a17a4fb44fdc93240e18cf0bf98023ddf85e58");
+    assert_eq!((frame.len(), Hash::of(&frame).to_string().as_str()), golden);
+}
+
+/// Every prefix, and every byte of the references changed, is an error or decodes to as many inputs as promised.
+#[test]
+fn hostile_references_are_named() {
+    let frame = encode_referring(&specimen(), &references());
+    let sealed = |mut bytes: Vec<u8>| {
+        let end = bytes.len() - HASH_LEN;
+        let hash = Hash::of(&bytes[..end]);
+        bytes[end..].copy_from_slice(&hash.0);
+        bytes
+    };
+    let mut named = 0;
+    for at in HEADER_LEN..HEADER_LEN + 44 + 36 {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut bytes = frame.clone();
+            bytes[at] = value;
+            let mut block = Block::default();
+            match Decoder::new().decode_parts(&sealed(bytes), &mut block) {
+                Err(CodecError::Lane { .. } | CodecError::TimeOrder { .. }) => named += 1,
+                Err(error) => panic!("byte {at}: {error}"),
+                Ok((header, _, references)) => {
+                    let total: u32 = references.unwrap().runs.iter().map(|run| run.count()).sum();
+                    assert_eq!(total, header.inputs);
+                }
+            }
+        }
+    }
+    assert!(named > 50, "{named}");
 }

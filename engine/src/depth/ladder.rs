@@ -6,13 +6,13 @@
 
 use crate::num::{Price, Qty};
 use crate::record::Side;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Levels scanned from the best price before the search turns binary: where most changes happen.
 const SCANNED: usize = 12;
 
 /// All that is displayed at one price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Level {
     price: i64,
     orders: u64,
@@ -31,6 +31,10 @@ impl Level {
     #[inline]
     pub fn size(&self) -> Qty {
         Qty(i64::try_from(self.size).unwrap_or(i64::MAX))
+    }
+
+    pub(super) fn parts(&self) -> (i64, i128, u64) {
+        (self.price, self.size, self.orders)
     }
 
     /// Orders at the price; 0 where the source does not count them.
@@ -53,11 +57,34 @@ pub(super) enum Place {
     Nowhere,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "SavedLadder")]
 pub(super) struct Ladder {
     levels: Vec<Level>,
     /// `price ^ mask` ascends with the quality of a price: 0 for bids, all ones (`!price`) for asks.
     mask: i64,
+}
+
+/// A side as a snapshot has it.
+#[derive(Deserialize)]
+struct SavedLadder {
+    levels: Vec<Level>,
+    mask: i64,
+}
+
+impl TryFrom<SavedLadder> for Ladder {
+    type Error = &'static str;
+
+    /// Only what changes can lead to: levels in order, sizes that sums over venues do not overflow.
+    fn try_from(saved: SavedLadder) -> Result<Ladder, &'static str> {
+        let SavedLadder { levels, mask } = saved;
+        let is_sorted = levels.windows(2).all(|pair| pair[0].price ^ mask < pair[1].price ^ mask);
+        let are_sizes_legal = levels.iter().all(|level| (1..1 << 100).contains(&level.size));
+        if !is_sorted || !are_sizes_legal || !matches!(mask, 0 | -1) {
+            return Err("a side of a book that no feed leads to");
+        }
+        Ok(Ladder { levels, mask })
+    }
 }
 
 impl Ladder {

@@ -27,16 +27,16 @@ use crate::num::{Price, Qty};
 use crate::record::{BookAction, BookLevel, BookOrder, Record, Side, flags};
 use ladder::{Ladder, slot};
 use orders::{Effect, OrderBook};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Content {
     Levels([Ladder; 2]),
     Orders(Box<OrderBook>),
 }
 
 /// One venue's book of an instrument.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct VenueBook {
     venue: VenueIx,
     content: Content,
@@ -165,7 +165,7 @@ impl VenueBook {
 }
 
 /// All that is known of an instrument's depth.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Depth {
     /// In order of first appearance.
     books: Vec<VenueBook>,
@@ -222,6 +222,21 @@ impl Depth {
         self.books.len() - 1
     }
 
+    /// Makes what a snapshot leaves out: the sum over venues.
+    fn rebuild(&mut self) {
+        self.open_groups = self.books.iter().map(|book| u32::from(book.is_in_group)).sum();
+        if self.books.len() < 2 {
+            return;
+        }
+        let total = self.total.insert(Ladder::pair());
+        for (book, side) in self.books.iter().flat_map(|book| [(book, Side::Bid), (book, Side::Ask)]) {
+            for level in book.levels(side) {
+                let (price, size, orders) = level.parts();
+                total[slot(side)].adjust(price, size, orders as i64);
+            }
+        }
+    }
+
     #[inline]
     fn ladder(&self, side: Side) -> Option<&Ladder> {
         match &self.total {
@@ -269,12 +284,17 @@ impl Depth {
 }
 
 /// Depth by instrument; instruments without any cost nothing.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Depths(Vec<Option<Box<Depth>>>);
 
 impl Depths {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Makes what a snapshot leaves out.
+    pub(crate) fn rebuild(&mut self) {
+        self.0.iter_mut().flatten().for_each(|depth| depth.rebuild());
     }
 
     pub(crate) fn get(&self, ix: InstrumentIx) -> Option<&Depth> {

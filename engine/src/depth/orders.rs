@@ -12,12 +12,12 @@ use super::ladder::{Ladder, Level, Place, slot};
 use crate::fixed_map::FixedMap;
 use crate::num::{Price, Qty};
 use crate::record::{BookAction, BookOrder, Side};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 const NONE: u32 = u32::MAX;
 
 /// Contradictions in what a feed said of its book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Faults {
     /// Cancels and modifies of orders that are not in the book.
     pub unknown_order: u64,
@@ -287,5 +287,20 @@ impl Serialize for OrderBook {
             self.queue(side, level.price()).map(move |order| (side, order.price, order.id, order.size))
         });
         serializer.collect_seq(orders.collect::<Vec<_>>())
+    }
+}
+
+/// The orders enter in priority, so each stands where it stood.
+impl<'de> Deserialize<'de> for OrderBook {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<OrderBook, D::Error> {
+        let mut book = OrderBook::new();
+        for (side, price, id, size) in Vec::<(Side, Price, u64, Qty)>::deserialize(deserializer)? {
+            if size.0 <= 0 || book.index.contains_key(&id) {
+                return Err(de::Error::custom("an order that no book holds"));
+            }
+            let node = Node { id, price: price.0, size: size.0, previous: NONE, next: NONE, side };
+            book.enter(node, &mut |_, _, _, _| {});
+        }
+        Ok(book)
     }
 }

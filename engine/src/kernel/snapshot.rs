@@ -1,7 +1,7 @@
 //! Snapshots: everything that decides what the loop does next, as bytes.
 //!
-//! A kernel made from a snapshot goes on exactly as the one it was taken from: books with their memory of
-//! taken size, orders, exposure, the venue's queues, accounts, schedule, settlements, random streams and
+//! A kernel made from a snapshot goes on exactly as the one it was taken from: books with their depth and their
+//! memory of taken size, orders, exposure, the venue's queues, accounts, schedule, settlements, random streams and
 //! the strategies' own bytes. What can be rebuilt (chains, symbols, the venue's watches) is.
 //!
 //! `magic 8 ‖ version 4 ‖ semantics 4 ‖ seq 8 ‖ state hash 32 ‖ payload ‖ BLAKE3 32 of all before`,
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// First bytes of every snapshot.
 const SNAPSHOT_MAGIC: [u8; 8] = *b"onetape\x03";
 /// Version of the snapshot's layout; another one is not read, since every journal can do without.
-const SNAPSHOT_VERSION: u32 = 1;
+const SNAPSHOT_VERSION: u32 = 2;
 
 const HEAD: usize = 56;
 const HASH: usize = 32;
@@ -36,9 +36,6 @@ pub enum SnapshotError {
         /// Present seq.
         seq: Seq,
     },
-    /// The run keeps books of market depth.
-    #[error("snapshots do not hold market depth: a run that has it is resumed from its journal alone")]
-    MarketDepth,
     /// Not a snapshot, or a damaged one.
     #[error("not an intact snapshot: {what}")]
     Damaged {
@@ -94,14 +91,11 @@ impl<S: Strategy> Kernel<S> {
     /// The whole state as bytes, right after a block sealed.
     ///
     /// # Errors
-    /// Inside a block, whose derived events nobody has taken yet, and when the run keeps market depth.
+    /// Inside a block, whose derived events nobody has taken yet.
     pub fn save(&self) -> Result<Vec<u8>, SnapshotError> {
         let seq = self.seq();
         if self.core.block_inputs != 0 || !self.core.derived.is_empty() || !self.core.notices.is_empty() {
             return Err(SnapshotError::InsideBlock { seq });
-        }
-        if !self.core.depths.is_empty() {
-            return Err(SnapshotError::MarketDepth);
         }
         let slots = self.slots.iter().map(|slot| {
             let mut strategy = Vec::new();

@@ -51,7 +51,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Action>, Fault> {
             "ioc" => TimeInForce::Ioc,
             _ => return fault_at_line(text, line, "an order with tif day, gtc or ioc"),
         };
-        let legs = vec![NamedLeg { name: Name::Symbol(field(1).to_string()), quantity, limit }];
+        let legs = vec![NamedLeg { name: Name::Symbol(field(1).to_string()), quantity, limit, stop: None }];
         actions.push(Action { line, at, waits_for_quotes: false, deed: Deed::Order { legs, tif } });
     }
     Ok(actions)

@@ -17,7 +17,14 @@
 //!   { root = "GOOG", expiry = "2016-01-15", strike = 750, right = "C", quantity = -10, limit = 14.2 },
 //! ]
 //! type = "limit"                         # "market" (default without limits) or "limit"
-//! tif = "day"                            # "day" (default), "gtc" or "ioc"
+//! tif = "day"                            # "day" (default), "gtc", "ioc", "fok" or, with until = "…Z", "gtd"
+//!
+//! [[order]]                              # a stop: at the market once the midpoint was there for two seconds
+//! at = "2015-12-24 09:32:00"
+//! symbol = "GOOG"
+//! quantity = -100
+//! stop = 745.0                           # with limit = …: a stop-limit
+//! until = "2015-12-24T17:00:00Z"         # in UTC: leaves the market then (good till date)
 //!
 //! [[exercise]]                           # advice for a long series' next cut-off; 0: do not exercise
 //! symbol = "GOOG  151224C00747500"

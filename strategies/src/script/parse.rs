@@ -116,7 +116,7 @@ fn distance(a: &str, b: &str) -> usize {
 const SERIES_KEYS: [&str; 6] = ["symbol", "root", "expiry", "strike", "right", "quantity"];
 
 fn order(text: &str, table: &DeTable<'_>, at: Range<usize>) -> Parsed<Action> {
-    let mut known = vec!["at", "when", "legs", "type", "limit", "tif"];
+    let mut known = vec!["at", "when", "legs", "type", "limit", "stop", "tif", "until"];
     known.extend(SERIES_KEYS);
     check_keys(table, "[[order]]", &known)?;
     let waits_for_quotes = match table.get("when") {
@@ -145,17 +145,42 @@ fn order(text: &str, table: &DeTable<'_>, at: Range<usize>) -> Parsed<Action> {
         return fault(at, "an order of one to eight legs");
     }
     price_legs(table, &mut legs, at.clone())?;
-    let tif = match table.get("tif") {
-        None => TimeInForce::Day,
-        Some(value) => match value.get_ref().as_str() {
-            Some("day") => TimeInForce::Day,
-            Some("gtc") => TimeInForce::Gtc,
-            Some("ioc") => TimeInForce::Ioc,
-            _ => return fault(value.span(), "\"day\", \"gtc\" or \"ioc\""),
-        },
-    };
+    if let Some(value) = table.get("stop") {
+        let stop = Some(decimal(value, "a price, for example 12.05")?);
+        match legs.as_mut_slice() {
+            [only] => only.stop = stop,
+            _ => return fault(value.span(), "for one leg only; give each leg its own stop"),
+        }
+    }
+    let tif = time_in_force(table)?;
     let line = line_of(text, at.start);
     Ok(Action { line, at: due, waits_for_quotes, deed: Deed::Order { legs, tif } })
+}
+
+fn time_in_force(table: &DeTable<'_>) -> Parsed<TimeInForce> {
+    let until = match table.get("until") {
+        None => None,
+        Some(value) => match parse_moment(&scalar(value)) {
+            Some(Moment::Utc(until)) => Some(TimeInForce::Gtd(until)),
+            _ => return fault(value.span(), "an instant in UTC, for example \"2015-12-24T17:00:00Z\""),
+        },
+    };
+    let Some(value) = table.get("tif") else { return Ok(until.unwrap_or(TimeInForce::Day)) };
+    let plain = match value.get_ref().as_str() {
+        Some("day") => TimeInForce::Day,
+        Some("gtc") => TimeInForce::Gtc,
+        Some("ioc") => TimeInForce::Ioc,
+        Some("fok") => TimeInForce::Fok,
+        Some("gtd") => match until {
+            Some(until) => return Ok(until),
+            None => return fault(value.span(), "given an end: until = \"2015-12-24T17:00:00Z\""),
+        },
+        _ => return fault(value.span(), "\"day\", \"gtc\", \"ioc\", \"fok\" or \"gtd\""),
+    };
+    match until {
+        None => Ok(plain),
+        Some(_) => fault(value.span(), "\"gtd\" (or no tif) beside until"),
+    }
 }
 
 /// Applies the order's `type` and `limit` to its legs.
@@ -185,11 +210,14 @@ fn price_legs(table: &DeTable<'_>, legs: &mut [NamedLeg], at: Range<usize>) -> P
 
 fn inner_leg(table: &DeTable<'_>, at: Range<usize>) -> Parsed<NamedLeg> {
     let mut known = SERIES_KEYS.to_vec();
-    known.push("limit");
+    known.extend(["limit", "stop"]);
     check_keys(table, "a leg", &known)?;
     let mut leg = leg(table, at)?;
     if let Some(value) = table.get("limit") {
         leg.limit = Some(decimal(value, "a price, for example 12.05")?);
+    }
+    if let Some(value) = table.get("stop") {
+        leg.stop = Some(decimal(value, "a price, for example 12.05")?);
     }
     Ok(leg)
 }
@@ -203,7 +231,7 @@ fn leg(table: &DeTable<'_>, at: Range<usize>) -> Parsed<NamedLeg> {
     if quantity == Qty::ZERO {
         return fault(value.span(), "a quantity other than zero");
     }
-    Ok(NamedLeg { name, quantity, limit: None })
+    Ok(NamedLeg { name, quantity, limit: None, stop: None })
 }
 
 fn exercise(text: &str, table: &DeTable<'_>, at: Range<usize>) -> Parsed<Action> {

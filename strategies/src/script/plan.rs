@@ -3,7 +3,7 @@
 use crate::clock::{self, TimeOfDay};
 use onetape_engine::instrument::Right;
 use onetape_engine::num::{Nanos, SECOND};
-use onetape_engine::order::{OrderType, TimeInForce};
+use onetape_engine::order::{OrderType, TimeInForce, Trigger};
 use onetape_engine::{Price, Qty};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub(crate) struct NamedLeg {
     pub(crate) quantity: Qty,
     /// This leg's own limit, when the order is one.
     pub(crate) limit: Option<Price>,
+    /// The price that sets the leg's order off, when it is a stop.
+    pub(crate) stop: Option<Price>,
 }
 
 /// What is to be done.
@@ -59,7 +61,12 @@ pub(crate) struct Action {
 impl NamedLeg {
     /// How the leg's order is priced.
     pub(crate) fn order_type(&self) -> OrderType {
-        self.limit.map_or(OrderType::Market, OrderType::Limit)
+        match (self.stop.map(Trigger::at), self.limit) {
+            (None, None) => OrderType::Market,
+            (None, Some(limit)) => OrderType::Limit(limit),
+            (Some(trigger), None) => OrderType::Stop(trigger),
+            (Some(trigger), Some(limit)) => OrderType::StopLimit(trigger, limit),
+        }
     }
 }
 

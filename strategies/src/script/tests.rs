@@ -1,6 +1,7 @@
 //! Reading scripts.
 
 use super::*;
+use onetape_engine::order::{OrderType, Trigger};
 
 fn refusal(text: &str) -> String {
     Script::default().set("script", text).unwrap_err().to_string()
@@ -17,11 +18,48 @@ fn the_documented_script_is_read() {
         .collect();
     let mut script = Script::default();
     script.set("script", &documented.join("\n")).unwrap();
-    assert_eq!(script.actions.len(), 4);
+    assert_eq!(script.actions.len(), 5);
     assert_eq!(script.actions[0].at, Moment::Local { date: 20151224, time: clock::TimeOfDay::at(9, 31) });
     let Deed::Order { legs, .. } = &script.actions[1].deed else { panic!("an order") };
     assert_eq!(legs[1].name.to_string(), "GOOG 20160115 750.00C");
     assert_eq!(legs[1].limit, Some("14.2".parse().unwrap()));
+}
+
+#[test]
+fn stops_and_lifetimes_are_read() {
+    let order = |more: &str| {
+        let mut script = Script::default();
+        let text = format!("[[order]]\nat = \"2015-12-24 09:31\"\nsymbol = \"GOOG\"\nquantity = 1\n{more}\n");
+        script.set("script", &text).map(|()| {
+            let Deed::Order { legs, tif } = &script.actions[0].deed else { panic!("an order") };
+            (legs[0].order_type(), *tif)
+        })
+    };
+    let price = |text: &str| text.parse::<Price>().unwrap();
+    let until = TimeInForce::Gtd(Nanos(1_450_976_400_000_000_000));
+    let trigger = Trigger::at(price("5"));
+    for (more, order_type, tif) in [
+        ("stop = 5", OrderType::Stop(trigger), TimeInForce::Day),
+        (
+            "stop = 5\nlimit = 5.1\ntif = \"gtc\"",
+            OrderType::StopLimit(trigger, price("5.1")),
+            TimeInForce::Gtc,
+        ),
+        ("limit = 6\ntif = \"fok\"", OrderType::Limit(price("6")), TimeInForce::Fok),
+        ("until = \"2015-12-24T17:00:00Z\"", OrderType::Market, until),
+        ("limit = 6\ntif = \"gtd\"\nuntil = \"2015-12-24T17:00:00Z\"", OrderType::Limit(price("6")), until),
+    ] {
+        assert_eq!(order(more).unwrap(), (order_type, tif), "{more}");
+    }
+    for (more, expected) in [
+        ("tif = \"gtd\"", "given an end"),
+        ("tif = \"day\"\nuntil = \"2015-12-24T17:00:00Z\"", "\"gtd\" (or no tif)"),
+        ("until = \"2015-12-24 12:00\"", "an instant in UTC"),
+        ("stop = \"low\"", "a price"),
+    ] {
+        let refused = order(more).unwrap_err().to_string();
+        assert!(refused.contains(expected), "{more}: {refused}");
+    }
 }
 
 #[test]
@@ -48,7 +86,7 @@ fn refusals_name_the_line_and_what_was_expected() {
         (format!("[[order]]\n{leg}type = \"limit\""), "line 1", "limit for every leg"),
         (format!("[[order]]\n{leg}type = \"market\"\nlimit = 1.5"), "line 1", "without limits"),
         (format!("[[order]]\n{leg}limit = \"x\""), "line 5", "a price"),
-        (format!("[[order]]\n{leg}tif = \"fok\""), "line 5", "\"gtc\""),
+        (format!("[[order]]\n{leg}tif = \"forever\""), "line 5", "\"gtc\""),
         (format!("[[order]]\n{leg}strike = 5"), "line 5", "beside a symbol"),
         ("[[order]\n".to_string(), "line 1", "TOML"),
         ("order = 5\n".to_string(), "line 1", "[[order]]"),

@@ -1,6 +1,6 @@
 //! `onetape audit diff`.
 
-use super::RunsArg;
+use super::{RunsArg, SessionArg};
 use crate::Session;
 use crate::failure::{CHECK, Failure};
 use crate::report::{self, cents, count};
@@ -18,19 +18,23 @@ pub(crate) struct DiffArgs {
     run_b: String,
     #[command(flatten)]
     runs: RunsArg,
+    #[command(flatten)]
+    session: SessionArg,
 }
 
 pub(crate) fn run(args: &DiffArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    compare(&args.runs.find(&args.run_a)?, &args.runs.find(&args.run_b)?, session)
+    let (a, b) = (args.runs.find(&args.run_a)?, args.runs.find(&args.run_b)?);
+    compare(&a, &b, &args.session, session)
 }
 
-fn compare(a: &Path, b: &Path, session: &Session<'_>) -> Result<u8, Failure> {
+fn compare(a: &Path, b: &Path, place: &SessionArg, session: &Session<'_>) -> Result<u8, Failure> {
     // A journal has one owner at a time, and a run equals itself.
     if a.canonicalize().ok() == b.canonicalize().ok() {
         return tell(&Diff::default(), None, session);
     }
-    let open = |run: &Path| JournalReader::open(&run.join("journal"));
-    let (a, b) = (open(a)?, open(b)?);
+    let sessions = place.sessions();
+    let (a, b) = (sessions.open(a)?, sessions.open(b)?);
+    place.check_use([&a, &b].iter().any(|reader| reader.header().session.is_some()))?;
     let found = diff(&a, &b)?;
     // Equal entries have equal results; other ones are re-run for what each order made.
     let results = found.divergence.as_ref().map(|_| compare_ends(&a, &b, session)).transpose()?;

@@ -11,7 +11,7 @@ use onetape_engine::fees::FeeRow;
 use onetape_engine::ids::OrderIx;
 use onetape_engine::num::{Money, Nanos};
 use onetape_engine::view::CheckUnit;
-use onetape_journal::{JournalReader, Rendered};
+use onetape_journal::Rendered;
 use onetape_session::audit::{
     ArrivalStory, ExitBy, Explanation, FillStory, OrderProfit, RiskStory, StrategyStory, explain,
 };
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &ExplainArgs, session: &Session<'_>) -> Result<u8, Failu
         code: USAGE,
         message: format!("'{}' is not an order number; orders are numbered from 0", args.order),
     })?;
-    let reader = JournalReader::open(&args.run.find()?.join("journal"))?;
+    let reader = args.run.open()?;
     let explained = explain(&reader, session.registry, OrderIx(order))?;
     if session.json {
         report::json(&explained)?;

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::report::{self, count};
 use clap::{ArgGroup, Args};
 use onetape_journal::export::{Format, export};
-use onetape_journal::{JournalReader, SealedReport, export_sealed, import_sealed};
+use onetape_journal::{SealedReport, export_sealed, import_sealed};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ impl ExportArgs {
 pub(crate) fn run(args: &ExportArgs, session: &Session<'_>) -> Result<u8, Failure> {
     let format = args.format(session.json)?;
     let dir = args.run.find()?;
-    let reader = JournalReader::open(&dir.join("journal"))?;
+    let reader = args.run.open()?;
     let Some(format) = format else {
         let settings = dir.join("session.toml");
         let text = if settings.is_file() {

@@ -8,6 +8,7 @@ mod parity;
 mod repair;
 mod show;
 mod sign;
+mod sql;
 mod state;
 mod tail;
 mod verify;
@@ -15,7 +16,9 @@ mod verify;
 use crate::Session;
 use crate::failure::{Failure, INPUT};
 use clap::{Args, Subcommand};
-use onetape_journal::JournalError;
+use onetape_journal::{JournalError, JournalReader};
+use onetape_session::Sessions;
+use onetape_tape::session::Embedded;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -38,6 +41,8 @@ pub(crate) enum AuditCommand {
     Import(export::ImportArgs),
     /// Sign a run's head with an Ed25519 key.
     Sign(sign::SignArgs),
+    /// Ask a run's tables a question in SQL.
+    Sql(sql::SqlArgs),
     /// Print a run's log, filtered.
     Show(show::ShowArgs),
     /// Follow a live run: print what its owner seals.
@@ -55,6 +60,7 @@ pub(crate) fn run(command: &AuditCommand, session: &Session<'_>) -> Result<u8, F
         AuditCommand::Export(args) => export::run(args, session),
         AuditCommand::Import(args) => export::import(args, session),
         AuditCommand::Sign(args) => sign::run(args, session),
+        AuditCommand::Sql(args) => sql::run(args, session),
         AuditCommand::Show(args) => show::run(args, session),
         AuditCommand::Tail(args) => tail::run(args, session),
     }
@@ -67,6 +73,8 @@ pub(crate) struct RunArg {
     run: String,
     #[command(flatten)]
     runs: RunsArg,
+    #[command(flatten)]
+    session: SessionArg,
 }
 
 impl RunArg {
@@ -74,6 +82,51 @@ impl RunArg {
     pub(crate) fn find(&self) -> Result<PathBuf, Failure> {
         self.runs.find(&self.run)
     }
+
+    /// The run's journal with the inputs it may refer to.
+    pub(crate) fn open(&self) -> Result<JournalReader, Failure> {
+        let reader = self.sessions().open(&self.find()?)?;
+        self.session.check_use(reader.header().session.is_some())?;
+        Ok(reader)
+    }
+
+    /// Where the inputs of runs in journal mode `refs` are looked for.
+    pub(crate) fn sessions(&self) -> Sessions<'_> {
+        self.session.sessions()
+    }
+
+    /// Refuses a session that the run has no use for.
+    pub(crate) fn check_session(&self, refers: bool) -> Result<(), Failure> {
+        self.session.check_use(refers)
+    }
+}
+
+/// The session that a run in journal mode `refs` refers to.
+#[derive(Debug, Args)]
+pub(crate) struct SessionArg {
+    /// Session of a run made with --journal refs, when it is not found beside the run.
+    #[arg(long, value_name = "FOLDER")]
+    session: Vec<PathBuf>,
+}
+
+impl SessionArg {
+    /// Where such sessions are looked for.
+    pub(crate) fn sessions(&self) -> Sessions<'_> {
+        sessions(&self.session)
+    }
+
+    pub(crate) fn check_use(&self, is_of_use: bool) -> Result<(), Failure> {
+        if is_of_use || self.session.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::usage("--session: the run holds its inputs itself; leave the flag out"))
+    }
+}
+
+/// The named sessions, else what lies beside a run or is built in.
+pub(crate) fn sessions(given: &[PathBuf]) -> Sessions<'_> {
+    static BUILT_IN: [&Embedded; 1] = [&crate::demo::BUILT_IN];
+    Sessions { given, built_in: &BUILT_IN }
 }
 
 /// Where runs are looked for.
@@ -116,7 +169,7 @@ pub(crate) fn find_run(run: &str, out: &Path) -> Result<PathBuf, Failure> {
     match found.as_slice() {
         [one] if one.join("journal").is_dir() => Ok(one.clone()),
         [one] => Err(Failure::input(format!(
-            "{}: the run keeps no journal (it ran with --journal off); replay it with --journal full",
+            "{}: the run keeps no journal (it ran with --journal off); replay it with --journal full or refs",
             one.display()
         ))),
         [] => Err(Failure::input(format!("no run '{run}' in {}; `onetape replay` makes one", out.display()))),

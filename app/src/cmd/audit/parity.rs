@@ -5,7 +5,6 @@ use crate::Session;
 use crate::failure::{CHECK, Failure};
 use crate::report::{self, count};
 use clap::Args;
-use onetape_journal::JournalReader;
 use onetape_session::parity;
 
 #[derive(Debug, Args)]
@@ -17,7 +16,7 @@ pub(crate) struct ParityArgs {
 
 pub(crate) fn run(args: &ParityArgs, session: &Session<'_>) -> Result<u8, Failure> {
     let run = args.run.find()?;
-    let reader = JournalReader::open(&run.join("journal"))?;
+    let reader = args.run.open()?;
     let parity = parity(&reader, session.registry)?;
     if session.json {
         report::json(&parity)?;

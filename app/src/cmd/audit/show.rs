@@ -6,7 +6,6 @@ use crate::failure::Failure;
 use crate::report;
 use clap::Args;
 use onetape_journal::{Filter, JournalReader, Point};
-use std::path::Path;
 
 #[derive(Debug, Args)]
 #[command(
@@ -36,7 +35,7 @@ pub(crate) fn run(args: &ShowArgs, session: &Session<'_>) -> Result<u8, Failure>
         from: args.from,
         to: args.to,
     };
-    show(&args.run.find()?, filter, session)
+    show(&args.run.open()?, filter, session)
 }
 
 /// Refuses a kind that no entry can have.
@@ -54,8 +53,7 @@ pub(super) fn check_kind(kind: &str) -> Result<String, Failure> {
     Err(Failure::usage(format!("--kind: unknown '{kind}'{hint} Known: {}", known.join(", "))))
 }
 
-fn show(run: &Path, filter: Filter, session: &Session<'_>) -> Result<u8, Failure> {
-    let reader = JournalReader::open(&run.join("journal"))?;
+fn show(reader: &JournalReader, filter: Filter, session: &Session<'_>) -> Result<u8, Failure> {
     let wanted = filter.instrument.clone();
     let mut entries = reader.show(filter);
     let mut shown = 0u64;

@@ -6,7 +6,7 @@ use crate::Session;
 use crate::failure::{CHECK, Failure};
 use crate::report;
 use clap::Args;
-use onetape_journal::{JournalReader, sign_head};
+use onetape_journal::sign_head;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct SignArgs {
 
 pub(crate) fn run(args: &SignArgs, session: &Session<'_>) -> Result<u8, Failure> {
     let run = args.run.find()?;
-    let reader = JournalReader::open(&run.join("journal"))?;
+    let reader = args.run.open()?;
     let report = reader.verify();
     if !report.ok {
         return Err(Failure { code: CHECK, message: format!("not signed: {}", report.message) });

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::report::{self, cents, count};
 use crate::times::utc;
 use clap::{Args, ValueEnum};
-use onetape_journal::{JournalReader, Point};
+use onetape_journal::Point;
 use onetape_session::audit::{AccountState, OpenOrder, StateAt, state_at};
 
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ enum Books {
 }
 
 pub(crate) fn run(args: &StateArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    let reader = JournalReader::open(&args.run.find()?.join("journal"))?;
+    let reader = args.run.open()?;
     let state = state_at(&reader, session.registry, args.at, args.books == Books::All)?;
     if session.json {
         report::json(&state)?;

@@ -10,7 +10,6 @@ use onetape_engine::block::Block;
 use onetape_journal::{Filter, JournalReader, Names, Rendered, TailClient, Tailed};
 use onetape_tape::codec::Decoder;
 use std::collections::VecDeque;
-use std::path::Path;
 
 #[derive(Debug, Args)]
 #[command(
@@ -39,7 +38,7 @@ pub(crate) fn run(args: &TailArgs, session: &Session<'_>) -> Result<u8, Failure>
     };
     match TailClient::connect(&run, true)? {
         Some(owner) => follow(owner, &filter, args.last, session),
-        None => past(&run, filter, args.last, session),
+        None => past(&args.run.open()?, filter, args.last, session),
     }
 }
 
@@ -48,8 +47,7 @@ fn print(entry: &Rendered, session: &Session<'_>) {
 }
 
 /// Nobody writes the run: its last entries, from the file.
-fn past(run: &Path, filter: Filter, last: usize, session: &Session<'_>) -> Result<u8, Failure> {
-    let reader = JournalReader::open(&run.join("journal"))?;
+fn past(reader: &JournalReader, filter: Filter, last: usize, session: &Session<'_>) -> Result<u8, Failure> {
     let mut kept = VecDeque::new();
     for entry in reader.show(filter) {
         keep(&mut kept, entry?, last);

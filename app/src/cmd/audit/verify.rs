@@ -7,7 +7,7 @@ use crate::failure::{CHECK, Failure};
 use crate::report::{self, count};
 use clap::Args;
 use onetape_engine::block::{Block, Entry};
-use onetape_journal::{JournalReader, Names, VerifyReport, check_signature};
+use onetape_journal::{JournalError, Names, VerifyReport, check_signature};
 use onetape_session::{Rederivation, Rederived, RunError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ pub(crate) struct VerifyArgs {
     /// Run the inputs through the loop again and compare every derived event.
     #[arg(long)]
     rederive: bool,
-    /// Head hash that the journal must have.
-    #[arg(long, value_name = "HEAD")]
+    /// Head hash that the journal must have: at least its first 16 digits.
+    #[arg(long, value_name = "HEAD", value_parser = parse_head)]
     expect: Option<String>,
     /// Ed25519 public key (PEM) under which the head must be signed.
     #[arg(long, value_name = "FILE")]
@@ -31,11 +31,22 @@ pub(crate) struct VerifyArgs {
     signature: Option<PathBuf>,
 }
 
+/// What anyone could forge by trying pins nothing.
+const HEAD_DIGITS_MIN: usize = 16;
+
+fn parse_head(text: &str) -> Result<String, String> {
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex && (HEAD_DIGITS_MIN..=64).contains(&text.len()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(format!("a head is 64 hexadecimal digits, of which at least the first {HEAD_DIGITS_MIN} are given"))
+}
+
 impl VerifyArgs {
     /// Why the head is not signed as it should be; `None` when it is, or when nobody asked.
     fn signature_problem(&self, run: &Path, report: &VerifyReport) -> Result<Option<String>, Failure> {
         let Some(key) = &self.public_key else { return Ok(None) };
-        let reader = JournalReader::open(&run.join("journal"))?;
+        let reader = self.run.open()?;
         let signature = self.signature.clone().unwrap_or_else(|| signature_of(run));
         Ok(check_signature(&reader.header().run_id, report, &signature, key)?)
     }
@@ -53,6 +64,7 @@ struct Verified {
     blocks: u64,
     head: String,
     derived_hash: String,
+    inputs_checked: bool,
     signed: bool,
     rederived: bool,
     derived_mismatches: u64,
@@ -69,11 +81,22 @@ fn verify(run: &Path, args: &VerifyArgs, session: &Session<'_>) -> Result<u8, Fa
         rederivation: None,
         failure: None,
     };
-    let report = onetape_journal::verify_with(&journal, |block| {
+    let sessions = args.run.sessions();
+    let refers = std::cell::Cell::new(false);
+    let find = |wanted| {
+        refers.set(true);
+        sessions.find(run, wanted)
+    };
+    let report = onetape_journal::verify_with(&journal, &find, |block| {
         if args.rederive {
             again.visit(block);
         }
     })?;
+    args.run.check_session(refers.get())?;
+    if let Some(session) = report.unchecked_session.as_ref().filter(|_| args.rederive) {
+        let (path, session) = (journal.display().to_string(), session.clone());
+        return Err(JournalError::NeedsSession { path, session }.into());
+    }
     let unsigned = if report.ok { args.signature_problem(run, &report)? } else { None };
     let mut result = Verified {
         ok: report.ok,
@@ -82,6 +105,7 @@ fn verify(run: &Path, args: &VerifyArgs, session: &Session<'_>) -> Result<u8, Fa
         blocks: report.blocks,
         head: report.head,
         derived_hash: report.derived_hash,
+        inputs_checked: report.unchecked_session.is_none(),
         signed: false,
         rederived: false,
         derived_mismatches: 0,

@@ -21,7 +21,8 @@ pub(crate) struct ReplayArgs {
     /// Order that a fork cancels, by its number, repeatable.
     #[arg(long, value_name = "ORDER", requires = "fork")]
     pub(crate) cancel: Vec<u32>,
-    /// `full` keeps a self-contained journal, `off` only its hashes [default: full].
+    /// `full` keeps a self-contained journal, `refs` one that names the session's inputs instead of
+    /// repeating them, `off` only its hashes [default: full].
     #[arg(long, value_enum, env = "ONETAPE_JOURNAL")]
     pub(crate) journal: Option<Journal>,
 }
@@ -29,6 +30,7 @@ pub(crate) struct ReplayArgs {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Journal {
     Full,
+    Refs,
     Off,
 }
 
@@ -36,6 +38,7 @@ impl From<Journal> for JournalMode {
     fn from(mode: Journal) -> JournalMode {
         match mode {
             Journal::Full => JournalMode::Full,
+            Journal::Refs => JournalMode::Refs,
             Journal::Off => JournalMode::Off,
         }
     }

@@ -2,14 +2,14 @@
 
 use super::args::ReplayArgs;
 use crate::Session;
-use crate::cmd::audit::find_run;
+use crate::cmd::audit::{find_run, sessions};
+use crate::cmd::data::session_path;
 use crate::cmd::run_flags::split_pair;
 use crate::failure::Failure;
 use crate::report::{self, ProgressLine};
 use onetape_engine::config::FillProfile;
 use onetape_engine::ids::{OrderIx, StrategyIx};
 use onetape_engine::input::Command;
-use onetape_journal::JournalReader;
 use onetape_session::settings::Settings;
 use onetape_session::{ForkRequest, RunSummary, fork};
 
@@ -34,7 +34,11 @@ pub(super) fn run(
     let settings_path = dir.join("session.toml");
     let settings =
         if settings_path.is_file() { Settings::read(&settings_path)? } else { Settings::default() };
-    let parent = JournalReader::open(&dir.join("journal"))?;
+    let given: Vec<_> = args.session.iter().map(|path| session_path(path)).collect();
+    let parent = sessions(&given).open(&dir)?;
+    if parent.header().session.is_none() && !given.is_empty() {
+        return Err(fixed("--session"));
+    }
     let request = ForkRequest {
         parent: &parent,
         settings: &settings,
@@ -63,7 +67,6 @@ pub(super) fn run(
 fn refuse_other_flags(args: &ReplayArgs) -> Result<(), Failure> {
     let run = &args.run;
     for (flag, is_given) in [
-        ("--session", args.session.is_some()),
         ("--journal", args.journal.is_some()),
         ("--strategy", run.strategy.is_some()),
         ("--script", run.script.is_some()),
@@ -73,12 +76,16 @@ fn refuse_other_flags(args: &ReplayArgs) -> Result<(), Failure> {
         ("--seed", run.seed.is_some()),
     ] {
         if is_given {
-            return Err(Failure::usage(format!(
-                "{flag} (or its environment variable) cannot change within a run; a fork takes --set, --cancel and --fills"
-            )));
+            return Err(fixed(flag));
         }
     }
     Ok(())
+}
+
+fn fixed(flag: &str) -> Failure {
+    Failure::usage(format!(
+        "{flag} (or its environment variable) cannot change within a run; a fork takes --set, --cancel and --fills"
+    ))
 }
 
 fn commands(args: &ReplayArgs) -> Result<Vec<Command>, Failure> {

@@ -121,7 +121,7 @@ pub(crate) fn print(summary: &RunSummary, settings: &Settings) {
         summary.wall_seconds,
         summary.events_per_second / 1e6
     ));
-    if summary.journal_mode == "full" {
+    if summary.journal_mode != "off" {
         line(&format!("next     onetape audit verify {} --rederive", summary.run_id));
         line(&format!("         onetape audit explain {} 0", summary.run_id));
         if settings.strategy.name == "demo" {

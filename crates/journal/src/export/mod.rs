@@ -15,6 +15,8 @@ mod rows;
 pub mod schema;
 mod sink;
 
+pub use sink::Cell;
+
 use crate::error::JournalError;
 use crate::reader::JournalReader;
 use crate::render::Names;
@@ -23,7 +25,8 @@ use onetape_engine::event::Event;
 use orders::Orders;
 use schema::{EVENTS, FILLS, INPUTS, ORDERS, Table};
 use serde::Serialize;
-use sink::TableSink;
+use sink::{Rows, TableSink};
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -69,30 +72,58 @@ pub struct Exported {
 pub fn export(reader: &JournalReader, out: &Path, format: Format) -> Result<Vec<Exported>, JournalError> {
     let partial = begin(out)?;
     let open = |table: &'static Table| TableSink::create(&partial, table, format);
-    let (mut inputs, mut events) = (open(&INPUTS)?, open(&EVENTS)?);
-    let (mut fills, mut orders) = (open(&FILLS)?, open(&ORDERS)?);
+    let mut sinks = [open(&INPUTS)?, open(&EVENTS)?, open(&FILLS)?, open(&ORDERS)?];
+    walk(reader, &mut sinks)?;
+    let tables = sinks.map(|sink| sink.finish(out));
+    let tables = tables.into_iter().collect::<Result<Vec<_>, _>>()?;
+    finish(&partial, out)?;
+    Ok(tables)
+}
+
+/// Takes a row of a table: one cell for each column.
+pub type TakeRow<'a> = &'a mut dyn FnMut(&'static Table, &[Cell<'_>]) -> Result<(), JournalError>;
+
+/// Calls `take` with every row of the tables and its table: rows of one table in log order, orders last.
+///
+/// # Errors
+/// The journal cannot be read, or what `take` reports.
+pub fn tables(reader: &JournalReader, take: TakeRow<'_>) -> Result<(), JournalError> {
+    let take = RefCell::new(take);
+    walk(reader, &mut [&INPUTS, &EVENTS, &FILLS, &ORDERS].map(|table| Taken { table, take: &take }))
+}
+
+/// A table whose rows go to a caller.
+struct Taken<'a, 't> {
+    table: &'static Table,
+    take: &'a RefCell<TakeRow<'t>>,
+}
+
+impl Rows for Taken<'_, '_> {
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), JournalError> {
+        (self.take.borrow_mut())(self.table, cells)
+    }
+}
+
+fn walk<R: Rows>(reader: &JournalReader, sinks: &mut [R; 4]) -> Result<(), JournalError> {
+    let [inputs, events, fills, orders] = sinks;
     let (mut blocks, mut block) = (reader.blocks(), Block::default());
     let (mut names, mut ledger) = (Names::default(), Orders::default());
     while blocks.next_block(&mut block)? {
         for (seq, entry) in block.entries() {
             names.learn(&entry);
             match entry {
-                Entry::Input(record, cold) => rows::input(&names, seq, record, cold, &mut inputs)?,
+                Entry::Input(record, cold) => rows::input(&names, seq, record, cold, inputs)?,
                 Entry::Derived(derived) => {
-                    rows::event(&names, seq, &entry, &mut events)?;
+                    rows::event(&names, seq, &entry, events)?;
                     if let Event::Fill { execution, account, fee } = &derived.event {
-                        rows::fill(&names, seq, derived.ts, execution, *account, *fee, &mut fills)?;
+                        rows::fill(&names, seq, derived.ts, execution, *account, *fee, fills)?;
                     }
                     ledger.observe(seq, derived);
                 }
             }
         }
     }
-    ledger.write(&names, &mut orders)?;
-    let tables = [inputs, events, fills, orders].map(|sink| sink.finish(out));
-    let tables = tables.into_iter().collect::<Result<Vec<_>, _>>()?;
-    finish(&partial, out)?;
-    Ok(tables)
+    ledger.write(&names, orders)
 }
 
 /// Makes the folder that is written to; what an interrupted export left there goes.

@@ -1,7 +1,7 @@
 //! One row for each order: what was asked and how it ended.
 
 use super::rows::name_of;
-use super::sink::{Cell, TableSink};
+use super::sink::{Cell, Rows};
 use crate::error::JournalError;
 use crate::render::Names;
 use onetape_engine::event::{Derived, Event};
@@ -74,7 +74,7 @@ impl Orders {
         }
     }
 
-    pub(super) fn write(self, names: &Names, sink: &mut TableSink) -> Result<(), JournalError> {
+    pub(super) fn write(self, names: &Names, sink: &mut impl Rows) -> Result<(), JournalError> {
         for (n, row) in self.rows.iter().enumerate() {
             let package = &row.package;
             let legs = package.legs.iter().map(|leg| (names.symbol(leg.instrument), leg.quantity));

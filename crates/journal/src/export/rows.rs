@@ -1,6 +1,6 @@
 //! Entries as rows.
 
-use super::sink::{Cell, TableSink};
+use super::sink::{Cell, Rows};
 use crate::error::JournalError;
 use crate::render::Names;
 use onetape_engine::block::Entry;
@@ -40,7 +40,7 @@ pub(super) fn input(
     seq: Seq,
     record: &Record,
     cold: Option<&Cold>,
-    sink: &mut TableSink,
+    sink: &mut impl Rows,
 ) -> Result<(), JournalError> {
     const NO: Cell<'static> = Cell::Null;
     let (mut quote, mut bar, mut price, mut size) = ([NO; 4], [NO; 4], NO, NO);
@@ -92,7 +92,7 @@ pub(super) fn event(
     names: &Names,
     seq: Seq,
     entry: &Entry<'_>,
-    sink: &mut TableSink,
+    sink: &mut impl Rows,
 ) -> Result<(), JournalError> {
     let Entry::Derived(derived) = entry else { return Ok(()) };
     let rendered = names.render(seq, entry);
@@ -123,7 +123,7 @@ pub(super) fn fill(
     execution: &Execution,
     account: AccountIx,
     fee: Money,
-    sink: &mut TableSink,
+    sink: &mut impl Rows,
 ) -> Result<(), JournalError> {
     let reason = name_of(&execution.reason);
     sink.row(&[

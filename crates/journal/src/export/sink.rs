@@ -20,7 +20,8 @@ const GROUP_ROWS: usize = 1 << 16;
 
 /// A value of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Cell<'a> {
+pub enum Cell<'a> {
+    /// Nothing.
     Null,
     /// Of [`Kind::Count`] and [`Kind::Time`].
     Count(u64),
@@ -28,6 +29,12 @@ pub(super) enum Cell<'a> {
     Decimal(i128),
     /// Of [`Kind::Text`] and [`Kind::Json`].
     Text(&'a str),
+}
+
+/// Takes a table's rows.
+pub(super) trait Rows {
+    /// Takes a row: one cell for each column.
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), JournalError>;
 }
 
 /// A table's file under construction.
@@ -69,8 +76,22 @@ impl TableSink {
         Ok(TableSink { table, path, rows: 0, file })
     }
 
-    /// Writes a row: one cell for each column.
-    pub(super) fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), JournalError> {
+    /// Closes the file; `out` is the folder it will lie in.
+    pub(super) fn finish(self, out: &Path) -> Result<Exported, JournalError> {
+        let path = &self.path;
+        match self.file {
+            Output::Csv(mut writer) => writer.flush().map_err(failed(path, "writing"))?,
+            Output::Json(mut file) => file.flush().map_err(failed(path, "writing"))?,
+            Output::Parquet(columns) => columns.finish().map_err(|error| parquet_failed(path, &error))?,
+        }
+        let bytes = path.metadata().map_err(failed(path, "reading the size"))?.len();
+        let file = out.join(path.file_name().unwrap_or_default());
+        Ok(Exported { table: self.table.name, file, rows: self.rows, bytes })
+    }
+}
+
+impl Rows for TableSink {
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), JournalError> {
         assert_eq!(cells.len(), self.table.columns.len(), "one cell for each column of {}", self.table.name);
         self.rows += 1;
         let path = &self.path;
@@ -83,19 +104,6 @@ impl TableSink {
             Output::Json(file) => write_json(self.table, cells, file).map_err(failed(path, "writing")),
             Output::Parquet(columns) => columns.row(cells).map_err(|error| parquet_failed(path, &error)),
         }
-    }
-
-    /// Closes the file; `out` is the folder it will lie in.
-    pub(super) fn finish(self, out: &Path) -> Result<Exported, JournalError> {
-        let path = &self.path;
-        match self.file {
-            Output::Csv(mut writer) => writer.flush().map_err(failed(path, "writing"))?,
-            Output::Json(mut file) => file.flush().map_err(failed(path, "writing"))?,
-            Output::Parquet(columns) => columns.finish().map_err(|error| parquet_failed(path, &error))?,
-        }
-        let bytes = path.metadata().map_err(failed(path, "reading the size"))?.len();
-        let file = out.join(path.file_name().unwrap_or_default());
-        Ok(Exported { table: self.table.name, file, rows: self.rows, bytes })
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
 mod disk;
+mod referring;
 mod run;
 mod sled_files;
 mod trials;
@@ -28,6 +29,16 @@ fn every_damage_to_a_sealed_journal_is_named() {
 fn damage_without_a_seal_is_named_or_harmless() {
     for kind in Damage::ALL {
         report(&format!("unsealed {kind:?}"), &trials::finished(kind, false, 25, SEED));
+    }
+}
+
+#[test]
+fn damage_to_a_journal_that_refers_or_to_its_session_is_named_or_harmless() {
+    let referring = referring::Referring::new(SEED);
+    for kind in Damage::ALL {
+        report(&format!("refs, sealed {kind:?}"), &referring.finished(kind, true, 15, SEED));
+        report(&format!("refs, unsealed {kind:?}"), &referring.finished(kind, false, 15, SEED));
+        report(&format!("refs, session {kind:?}"), &referring.session_damaged(kind, 15, SEED));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Damage to finished journals. Trials return counts; a violation is counted with the seed that shows it.
 
 use crate::run::{Rng, blocks, seed_of};
-use onetape_journal::{JournalError, JournalWriter, repair, verify};
+use onetape_journal::{JournalError, JournalWriter, VerifyReport, repair, verify};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ fn files(dir: &Path, out: &mut Vec<PathBuf>) {
     out.sort();
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (source, target) = {
@@ -83,8 +83,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Applies the damage; false when it left the bytes as they were.
-fn damage(dir: &Path, kind: Damage, rng: &mut Rng) -> bool {
+/// Applies the damage to the file `main` of a folder, or to any of it; false when it left the bytes as they were.
+pub fn damage(dir: &Path, main: &str, kind: Damage, rng: &mut Rng) -> bool {
     const PAGE: usize = 4_096;
     let mut all = Vec::new();
     files(dir, &mut all);
@@ -92,7 +92,7 @@ fn damage(dir: &Path, kind: Damage, rng: &mut Rng) -> bool {
     // Of the database alone when pages are at stake; else of all files, weighted by nothing.
     let path = match kind {
         Damage::Flip | Damage::Truncate if rng.chance(40) => all[rng.below(all.len())].clone(),
-        _ => dir.join("db/db"),
+        _ => dir.join(main),
     };
     let before = fs::read(&path).unwrap();
     let mut bytes = before.clone();
@@ -124,10 +124,12 @@ fn damage(dir: &Path, kind: Damage, rng: &mut Rng) -> bool {
     bytes != before
 }
 
+/// How a journal is verified.
+pub type Verify<'a> = &'a dyn Fn(&Path) -> Result<VerifyReport, JournalError>;
+
 /// Finished journals, damaged: with its SEAL every change is named; without it, a change is
 /// named or has cost nothing.
 pub fn finished(kind: Damage, sealed: bool, trials: u64, seed: u64) -> Counts {
-    let mut counts = Counts::default();
     let folder = tempfile::tempdir().unwrap();
     let mut rng = Rng(seed);
     let written = blocks(&mut rng, 40);
@@ -140,8 +142,21 @@ pub fn finished(kind: Damage, sealed: bool, trials: u64, seed: u64) -> Counts {
         }
     }
     let head = writer.finish().unwrap().head_hash.to_string();
+    damage_copies(&original, &head, &verify, (kind, sealed), (trials, seed))
+}
+
+/// Damages copies of a finished journal that ends in `head`.
+pub fn damage_copies(
+    original: &Path,
+    head: &str,
+    verify: Verify<'_>,
+    (kind, sealed): (Damage, bool),
+    (trials, seed): (u64, u64),
+) -> Counts {
+    let mut counts = Counts::default();
+    let folder = tempfile::tempdir().unwrap();
     let control = folder.path().join("control");
-    copy(&original, &control);
+    copy(original, &control);
     if !sealed {
         fs::remove_file(control.join("SEAL")).unwrap();
     }
@@ -150,11 +165,11 @@ pub fn finished(kind: Damage, sealed: bool, trials: u64, seed: u64) -> Counts {
     for trial in 0..trials {
         let seed = seed_of(seed, trial);
         let dir = folder.path().join(format!("trial-{trial}"));
-        copy(&original, &dir);
+        copy(original, &dir);
         if !sealed {
             fs::remove_file(dir.join("SEAL")).unwrap();
         }
-        let is_changed = damage(&dir, kind, &mut Rng(seed));
+        let is_changed = damage(&dir, "db/db", kind, &mut Rng(seed));
         counts.trials += 1;
         if is_changed {
             let report = verify(&dir);
@@ -168,7 +183,7 @@ pub fn finished(kind: Damage, sealed: bool, trials: u64, seed: u64) -> Counts {
             });
             counts.check(is_named || (!sealed && is_whole), seed, || format!("{kind:?}: {report:?}"));
             if is_named && !is_whole && trial % 4 == 0 {
-                try_repair(&dir, &head, &mut counts, seed);
+                try_repair(&dir, head, verify, &mut counts, seed);
             }
         } else {
             counts.tally("no byte changed");
@@ -180,7 +195,7 @@ pub fn finished(kind: Damage, sealed: bool, trials: u64, seed: u64) -> Counts {
 }
 
 /// A repaired journal verifies; how much of it survived is counted.
-fn try_repair(dir: &Path, head: &str, counts: &mut Counts, seed: u64) {
+fn try_repair(dir: &Path, head: &str, verify: Verify<'_>, counts: &mut Counts, seed: u64) {
     match repair(dir) {
         Ok(report) => {
             counts.tally(if report.head == head { "repaired whole" } else { "repaired in part" });

@@ -12,7 +12,7 @@ use onetape_engine::block::Block;
 use onetape_engine::ids::InstrumentIx;
 use onetape_engine::num::Nanos;
 use onetape_engine::record::{Body, Head, Record};
-use onetape_journal::{JournalThread, JournalWriter, verify_with};
+use onetape_journal::{JournalThread, JournalWriter, verify, verify_with};
 use onetape_strategies::Registry;
 use onetape_tape::codec::{Decoder, Encoder, Hash};
 use std::path::{Path, PathBuf};
@@ -97,7 +97,7 @@ pub(super) fn check_rows(
     rows: &mut Vec<Row>,
 ) -> Result<(), RunError> {
     let (wall, cpu) = (Instant::now(), process_cpu());
-    let report = verify_with(folder.path(), |_| {})?;
+    let report = verify(folder.path())?;
     let (wall, cpu) = (wall.elapsed(), process_cpu() - cpu);
     assert!(report.ok && report.head == head, "the journal verifies: {}", report.message);
     let verify = (rate(each(cpu, report.events)), rate(each(wall, report.events)));
@@ -106,7 +106,7 @@ pub(super) fn check_rows(
     registry.register_type::<Checksum>("the bench's own");
     let (wall, cpu) = (Instant::now(), process_cpu());
     let (mut again, mut failure) = (None, None);
-    let report = verify_with(folder.path(), |block| {
+    let report = verify_with(folder.path(), &|_| Ok(None), |block| {
         if failure.is_none() {
             failure = rederive(&mut again, block, &registry, name).err();
         }
@@ -129,6 +129,13 @@ pub(super) fn check_rows(
         ),
         Row::rate(&row("rederive.wall"), "    per second", rederive.1, "M events/s", None),
     ]);
+    Ok(())
+}
+
+/// Demands that a journal verifies and ends in `head`.
+pub(super) fn verify_again(folder: &Folder, head: &str) -> Result<(), RunError> {
+    let report = verify(folder.path())?;
+    assert!(report.ok && report.head == head, "the journal verifies: {}", report.message);
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod machine;
 mod memory;
 mod paced;
 mod path;
+mod refs;
 mod stages;
 mod strategy;
 mod tape;

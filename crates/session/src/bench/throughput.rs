@@ -132,6 +132,8 @@ pub fn throughput(plan: &ThroughputPlan, progress: &mut dyn FnMut(&str)) -> Resu
             journal_rows("w1", &tape, &mut rows)?;
             say("paced journal");
             journal::paced_rows(plan.events, &mut rows)?;
+            say("journal that refers");
+            super::refs::rows(&tape, &mut rows)?;
         }
         {
             let tape = ticks::tape(plan.events);

@@ -30,12 +30,18 @@ pub enum CodecError {
         found: u16,
     },
     /// A codec this program does not have.
-    #[error("block codec {found}; this program knows {expected}: use the version that wrote it")]
+    #[error("block codec {found}; this program knows 1 to {newest}: use the version that wrote it")]
     Codec {
-        /// Codec this code reads.
-        expected: u16,
+        /// Newest codec this code reads.
+        newest: u16,
         /// Codec found.
         found: u16,
+    },
+    /// The frame names inputs that it does not hold.
+    #[error("the block's inputs are those of session {session}, which is not at hand")]
+    Refers {
+        /// Content hash of the session.
+        session: String,
     },
     /// A header field outside its bounds.
     #[error("block header field '{field}' is {found}, at most {max} expected: the header is damaged")]

@@ -209,8 +209,8 @@ impl Header {
     }
 
     fn check(&self, reserved: u32) -> Result<(), CodecError> {
-        if self.codec != super::CODEC {
-            return Err(CodecError::Codec { expected: super::CODEC, found: self.codec });
+        if !(super::CODEC..=super::CODEC_REFER).contains(&self.codec) {
+            return Err(CodecError::Codec { newest: super::CODEC_REFER, found: self.codec });
         }
         for (field, found, max) in [
             ("reserved", u64::from(reserved), 0),

@@ -22,13 +22,14 @@ fn limited<const N: usize>() -> Configuration<LittleEndian, Fixint, Limit<N>> {
 }
 
 /// Appends `values` to `out`; returns the bytes written.
-pub(super) fn encode<T: Serialize>(
+pub(super) fn encode<'a, T: Serialize + 'a>(
     lane: &'static str,
-    values: &[T],
+    values: impl IntoIterator<Item = &'a T>,
     out: &mut Vec<u8>,
 ) -> Result<u32, CodecError> {
-    let start = out.len();
-    for (index, value) in values.iter().enumerate() {
+    let (start, mut count) = (out.len(), 0);
+    for (index, value) in values.into_iter().enumerate() {
+        count = index + 1;
         bincode::serde::encode_into_std_write(value, out, PLAIN).map_err(|error| CodecError::Encode {
             lane,
             index,
@@ -38,7 +39,7 @@ pub(super) fn encode<T: Serialize>(
     let written = out.len() - start;
     if written > LANE_BYTES_MAX {
         let what = format!("the lane has {written} bytes, at most {LANE_BYTES_MAX} are allowed");
-        return Err(CodecError::Encode { lane, index: values.len(), what });
+        return Err(CodecError::Encode { lane, index: count, what });
     }
     Ok(written as u32)
 }

@@ -15,6 +15,7 @@
 //! What can never change: a content hash once published names the same records for ever.
 
 mod catalog;
+mod cursor;
 mod error;
 mod fingerprint;
 mod manifest;
@@ -22,6 +23,7 @@ mod reader;
 mod writer;
 
 pub use catalog::{Catalog, Entry, Query, Unreadable};
+pub use cursor::{SessionCursor, SessionPlace};
 pub use error::SessionError;
 pub use fingerprint::Fingerprint;
 pub(crate) use fingerprint::already_made;

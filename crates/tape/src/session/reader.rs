@@ -4,7 +4,7 @@
 //! it is decoded, the chain while it is walked, and the head against the manifest at the end.
 
 use super::{BLOCKS_FILE, MANIFEST_FILE, Manifest, SessionError};
-use crate::codec::{CodecError, Decoder, HASH_LEN, HEADER_LEN, Hash, Header};
+use crate::codec::{CodecError, Decoder, HASH_LEN, HEADER_LEN, Hash, Header, check_frame};
 use onetape_engine::block::Block;
 use std::fs::{self, File};
 use std::io::{BufReader, Cursor, ErrorKind, Read, Seek, SeekFrom};
@@ -152,11 +152,31 @@ impl SessionReader {
         };
         let (_, hash) = self.decoder.decode(&self.frame, block).map_err(error)?;
         self.check_link(&header)?;
+        self.advance(&header, hash);
+        Ok(true)
+    }
+
+    /// Checks every block's hash, the chain and its head without decoding, then starts again at the first block.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its blocks are not those of the manifest.
+    pub fn check(&mut self) -> Result<(), SessionError> {
+        self.rewind()?;
+        while self.blocks < self.manifest.blocks {
+            let header = self.read_frame()?;
+            let (_, hash) = check_frame(&self.frame).map_err(|source| self.block_error(source))?;
+            self.check_link(&header)?;
+            self.advance(&header, hash);
+        }
+        self.check_end()?;
+        self.rewind()
+    }
+
+    fn advance(&mut self, header: &Header, hash: Hash) {
         self.head_hash = hash;
         self.blocks += 1;
         self.bytes += self.frame.len() as u64;
         self.inputs += u64::from(header.inputs);
-        Ok(true)
     }
 
     fn read_frame(&mut self) -> Result<Header, SessionError> {
@@ -190,7 +210,7 @@ impl SessionReader {
         SessionError::Block { path: self.path.clone(), block: self.blocks, offset: self.bytes, source }
     }
 
-    fn chain_error(&self, what: String) -> SessionError {
+    pub(super) fn chain_error(&self, what: String) -> SessionError {
         SessionError::Chain { path: self.path.clone(), block: self.blocks, what }
     }
 
