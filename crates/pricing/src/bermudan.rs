@@ -14,12 +14,15 @@ use crate::iv::IvError;
 use crate::math::kernel::{exp, ln};
 use crate::math::normal::{FRAC_1_SQRT_2PI, cdf};
 
+/// Most exercise dates: eight years of trading days. The work grows with the power 3/2 of their number.
+pub const EXERCISES_MAX: usize = 2_000;
+
 /// Present value with `exercises` equally spaced exercise dates, the last at expiry (none today).
 ///
 /// Calls are priced as puts with spot and strike, rate and yield exchanged. If the put's rate (the call's
 /// yield) is negative and exceeds the other, early exercise pays only between two prices; that case is
-/// not covered and gives NaN, as do inadmissible inputs and a drift of tens of thousands of a step's
-/// deviations.
+/// not covered and gives NaN, as do inadmissible inputs, numbers of dates outside 1 to [`EXERCISES_MAX`], and
+/// a drift so large beside the volatility that the quadrature would take more than a few seconds.
 ///
 /// ```
 /// use onetape_pricing::{Right, bermudan, bsm::BsmInputs};
@@ -31,7 +34,11 @@ use crate::math::normal::{FRAC_1_SQRT_2PI, cdf};
 pub fn price(inputs: &BsmInputs, right: Right, exercises: usize) -> f64 {
     let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
     let positive = [spot, strike, years, vol].iter().all(|x| *x > 0.0 && x.is_finite());
-    if !positive || !rate.is_finite() || !dividend_yield.is_finite() || exercises == 0 {
+    if !positive
+        || !rate.is_finite()
+        || !dividend_yield.is_finite()
+        || !(1..=EXERCISES_MAX).contains(&exercises)
+    {
         return f64::NAN;
     }
     let put = match right {
@@ -86,8 +93,8 @@ const POINTS: usize = 16;
 /// Panel width and integration reach in standard deviations of one step.
 const PANEL: f64 = 3.0;
 const REACH: f64 = 9.0;
-/// Panels of a date beyond which the price is given up as NaN.
-const PANELS_MAX: f64 = 20_000.0;
+/// Panels of all dates beyond which the price is given up as NaN.
+const PANELS_MAX: f64 = 500_000.0;
 
 /// The put's value at one date: payoff below the critical price, node values above.
 struct Induction {
@@ -132,7 +139,7 @@ impl Induction {
             let width = PANEL * self.deviation;
             let panels = ((self.top - critical) / width).ceil().max(1.0);
             // A drift of thousands of deviations, or a price that is not a number.
-            if panels.is_nan() || panels > PANELS_MAX {
+            if panels.is_nan() || panels * exercises as f64 > PANELS_MAX {
                 return f64::NAN;
             }
             let panels = panels as usize;

@@ -114,6 +114,61 @@ macro_rules! output_columns {
     };
 }
 
+/// The kernels of a model of options on forwards: `Prices` and `All`, over `price_block` and `greeks_block`.
+macro_rules! forward_kernels {
+    ($columns:ident, $greek_columns:ident) => {
+        struct Prices<'a>(&'a $columns<'a>, &'a mut [f64]);
+
+        impl $crate::simd::Kernel for Prices<'_> {
+            #[inline(always)]
+            fn run(self) {
+                for_blocks!(self.0.forward.len(), price_block(self.0, self.1));
+            }
+        }
+
+        struct All<'a, 'b>(&'a $columns<'a>, &'a mut $greek_columns<'b>);
+
+        impl $crate::simd::Kernel for All<'_, '_> {
+            #[inline(always)]
+            fn run(self) {
+                for_blocks!(self.0.forward.len(), greeks_block(self.0, self.1));
+            }
+        }
+
+        /// Price and sensitivities of every option, all at fixed forwards.
+        ///
+        /// # Errors
+        /// [`LengthError`] if the columns differ in length; nothing is written then.
+        pub fn greeks(options: &$columns<'_>, out: &mut $greek_columns<'_>) -> Result<(), LengthError> {
+            out.check(options.rows()?)?;
+            $crate::simd::dispatch(All(options, out));
+            Ok(())
+        }
+
+        /// Present values of every option.
+        ///
+        /// # Errors
+        /// [`LengthError`] if the columns differ in length; nothing is written then.
+        pub fn price(options: &$columns<'_>, price: &mut [f64]) -> Result<(), LengthError> {
+            same_length("price", price.len(), options.rows()?)?;
+            $crate::simd::dispatch(Prices(options, price));
+            Ok(())
+        }
+
+        impl $columns<'_> {
+            fn rows(&self) -> Result<usize, LengthError> {
+                let rows = self.forward.len();
+                same_length("strike", self.strike.len(), rows)?;
+                same_length("years", self.years.len(), rows)?;
+                same_length("rate", self.rate.len(), rows)?;
+                same_length("vol", self.vol.len(), rows)?;
+                same_length("right", self.right.len(), rows)?;
+                Ok(rows)
+            }
+        }
+    };
+}
+
 #[cfg(test)]
 pub(crate) mod testing {
     /// The bits of a number, one pattern for every NaN.

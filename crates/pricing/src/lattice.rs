@@ -23,7 +23,10 @@ pub enum Lattice {
     Trinomial,
 }
 
-/// Present value on a tree of `steps` steps (at least one). NaN for inadmissible inputs, for σ√T = 0, and
+/// Most steps: work grows with their square, to a few seconds.
+pub const STEPS_MAX: usize = 20_000;
+
+/// Present value on a tree of `steps` steps (1 to [`STEPS_MAX`]). NaN for other numbers of steps, inadmissible inputs, for σ√T = 0, and
 /// where a binomial probability leaves [0, 1] (too few steps for the drift).
 #[must_use]
 pub fn price(inputs: &BsmInputs, right: Right, exercise: Exercise, lattice: Lattice, steps: usize) -> f64 {
@@ -107,7 +110,7 @@ impl Root {
 fn root(inputs: &BsmInputs, right: Right, exercise: Exercise, lattice: Lattice, steps: usize) -> Root {
     let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *inputs;
     let positive = [spot, strike, years, vol].iter().all(|x| *x > 0.0 && x.is_finite());
-    if !positive || !rate.is_finite() || !dividend_yield.is_finite() || steps == 0 {
+    if !positive || !rate.is_finite() || !dividend_yield.is_finite() || steps == 0 || steps > STEPS_MAX {
         return Root::NAN;
     }
     let american = exercise == Exercise::American;
@@ -122,7 +125,12 @@ fn root(inputs: &BsmInputs, right: Right, exercise: Exercise, lattice: Lattice, 
                 right,
                 american,
                 steps,
-                &Binomial { log_up, log_down: -log_up, probability: (growth - down) / (up - down) },
+                &Binomial {
+                    log_up,
+                    log_down: -log_up,
+                    probability: (growth - down) / (up - down),
+                    complement: (up - growth) / (up - down),
+                },
             )
         }
         Lattice::LeisenReimer => {
@@ -137,6 +145,8 @@ struct Binomial {
     log_up: f64,
     log_down: f64,
     probability: f64,
+    /// One less the probability.
+    complement: f64,
 }
 
 fn leisen_reimer(inputs: &BsmInputs, steps: usize) -> Binomial {
@@ -144,27 +154,31 @@ fn leisen_reimer(inputs: &BsmInputs, steps: usize) -> Binomial {
     let n = steps as f64;
     let v = vol * years.sqrt();
     let d1 = (ln(spot / strike) + (rate - dividend_yield) * years) / v + 0.5 * v;
+    // The probability and its complement, each with full digits however small.
     let invert = |z: f64| {
         let scaled = z / (n + 1.0 / 3.0 + 0.1 / (n + 1.0));
-        let root = (1.0 - exp(-scaled * scaled * (n + 1.0 / 6.0))).sqrt();
-        0.5 + if z < 0.0 { -0.5 * root } else { 0.5 * root }
+        let power = scaled * scaled * (n + 1.0 / 6.0);
+        let root = (-libm::expm1(-power)).sqrt();
+        let (tail, body) = (0.5 * exp(-power) / (1.0 + root), 0.5 + 0.5 * root);
+        if z < 0.0 { (tail, body) } else { (body, tail) }
     };
-    let (p, p_share) = (invert(d1 - v), invert(d1));
+    let ((up, down), (up_share, down_share)) = (invert(d1 - v), invert(d1));
     let growth = (rate - dividend_yield) * years / n;
     Binomial {
-        log_up: growth + ln(p_share / p),
-        log_down: growth + ln((1.0 - p_share) / (1.0 - p)),
-        probability: p,
+        log_up: growth + ln(up_share / up),
+        log_down: growth + ln(down_share / down),
+        probability: up,
+        complement: down,
     }
 }
 
 fn binomial(inputs: &BsmInputs, right: Right, american: bool, steps: usize, tree: &Binomial) -> Root {
-    let Binomial { log_up, log_down, probability } = *tree;
+    let Binomial { log_up, log_down, probability, complement } = *tree;
     if !(0.0..=1.0).contains(&probability) {
         return Root::NAN;
     }
     let discount = exp(-inputs.rate * inputs.years / steps as f64);
-    let (up, down) = (discount * probability, discount * (1.0 - probability));
+    let (up, down) = (discount * probability, discount * complement);
     let spot =
         |step: usize, ups: usize| inputs.spot * exp(ups as f64 * log_up + (step - ups) as f64 * log_down);
     let mut values: Vec<f64> = (0..=steps).map(|i| right.intrinsic(spot(steps, i), inputs.strike)).collect();

@@ -176,3 +176,37 @@ proptest! {
         let _ = finite_difference::greeks(&i, right, Exercise::European, &dividends, DividendModel::Spot);
     }
 }
+
+/// Counts are bounded too: neither an overflow nor a wait.
+#[test]
+fn numbers_of_steps_and_dates_are_bounded() {
+    let i = BsmInputs { spot: 100.0, strike: 100.0, years: 1.0, rate: 0.05, dividend_yield: 0.0, vol: 0.2 };
+    for tree in [Lattice::CoxRossRubinstein, Lattice::LeisenReimer, Lattice::Trinomial] {
+        for steps in [lattice::STEPS_MAX + 1, usize::MAX / 2, usize::MAX] {
+            assert!(lattice::price(&i, Right::Put, Exercise::American, tree, steps).is_nan());
+        }
+    }
+    for vol in [0.2, 1e-7, 1e-300] {
+        let i = BsmInputs { vol, ..i };
+        for dates in [bermudan::EXERCISES_MAX + 1, usize::MAX] {
+            assert!(bermudan::price(&i, Right::Put, dates).is_nan());
+        }
+    }
+    // A drift of a million of a step's deviations.
+    assert!(bermudan::price(&BsmInputs { vol: 2e-6, ..i }, Right::Put, bermudan::EXERCISES_MAX).is_nan());
+}
+
+/// A deep out-of-the-money tree has tiny probabilities whose digits count: mpmath, 40 digits.
+#[test]
+fn leisen_reimer_keeps_small_probabilities() {
+    let i = BsmInputs {
+        spot: 100.0,
+        strike: 13.945393183926372,
+        years: 3.4344386211818896,
+        rate: 0.03036780758524471,
+        dividend_yield: 0.028837178911722022,
+        vol: 0.15544166804961795,
+    };
+    let price = lattice::price(&i, Right::Put, Exercise::American, Lattice::LeisenReimer, 2);
+    assert!((price / 5.276_627_736_508_167e-12 - 1.0).abs() < 1e-13, "{price:e}");
+}

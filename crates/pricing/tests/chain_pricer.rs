@@ -115,7 +115,7 @@ proptest! {
                 // On the boundary gamma and theta jump, and either side is as good.
                 f64::INFINITY
             } else if above < 0.05 {
-                1e-2
+                2e-2
             } else {
                 1e-5
             };

@@ -5,7 +5,6 @@ use super::{BachelierGreeks, BachelierInputs, evaluate};
 use crate::Right;
 pub use crate::columns::LengthError;
 use crate::columns::{BLOCK, TAIL, load, load_signs, same_length};
-use crate::simd::{Kernel, dispatch};
 
 /// Options on forwards, one column per input of [`BachelierInputs`].
 #[derive(Clone, Copy, Debug)]
@@ -31,58 +30,7 @@ output_columns!(
     }
 );
 
-impl BachelierColumns<'_> {
-    fn rows(&self) -> Result<usize, LengthError> {
-        let rows = self.forward.len();
-        same_length("strike", self.strike.len(), rows)?;
-        same_length("years", self.years.len(), rows)?;
-        same_length("rate", self.rate.len(), rows)?;
-        same_length("vol", self.vol.len(), rows)?;
-        same_length("right", self.right.len(), rows)?;
-        Ok(rows)
-    }
-}
-
-/// Present values of every option.
-///
-/// # Errors
-/// [`LengthError`] if the columns differ in length; nothing is written then.
-pub fn price(options: &BachelierColumns<'_>, price: &mut [f64]) -> Result<(), LengthError> {
-    same_length("price", price.len(), options.rows()?)?;
-    dispatch(Prices(options, price));
-    Ok(())
-}
-
-/// Price and sensitivities of every option, all at fixed forwards.
-///
-/// # Errors
-/// [`LengthError`] if the columns differ in length; nothing is written then.
-pub fn greeks(
-    options: &BachelierColumns<'_>,
-    out: &mut BachelierGreekColumns<'_>,
-) -> Result<(), LengthError> {
-    out.check(options.rows()?)?;
-    dispatch(All(options, out));
-    Ok(())
-}
-
-struct Prices<'a>(&'a BachelierColumns<'a>, &'a mut [f64]);
-
-impl Kernel for Prices<'_> {
-    #[inline(always)]
-    fn run(self) {
-        for_blocks!(self.0.forward.len(), price_block(self.0, self.1));
-    }
-}
-
-struct All<'a, 'b>(&'a BachelierColumns<'a>, &'a mut BachelierGreekColumns<'b>);
-
-impl Kernel for All<'_, '_> {
-    #[inline(always)]
-    fn run(self) {
-        for_blocks!(self.0.forward.len(), greeks_block(self.0, self.1));
-    }
-}
+forward_kernels!(BachelierColumns, BachelierGreekColumns);
 
 #[inline(always)]
 fn block<const N: usize>(options: &BachelierColumns<'_>, at: usize) -> BachelierGreekBlock<N> {

@@ -7,7 +7,6 @@ use crate::bsm::batch::{CarryLanes, CoreLanes};
 use crate::bsm::core::{Carry, Core};
 pub use crate::columns::LengthError;
 use crate::columns::{BLOCK, TAIL, load, load_signs, same_length};
-use crate::simd::{Kernel, dispatch};
 
 /// Options on forwards, one column per input of [`super::BlackInputs`].
 #[derive(Clone, Copy, Debug)]
@@ -33,55 +32,7 @@ output_columns!(
     }
 );
 
-impl BlackColumns<'_> {
-    fn rows(&self) -> Result<usize, LengthError> {
-        let rows = self.forward.len();
-        same_length("strike", self.strike.len(), rows)?;
-        same_length("years", self.years.len(), rows)?;
-        same_length("rate", self.rate.len(), rows)?;
-        same_length("vol", self.vol.len(), rows)?;
-        same_length("right", self.right.len(), rows)?;
-        Ok(rows)
-    }
-}
-
-/// Present values of every option.
-///
-/// # Errors
-/// [`LengthError`] if the columns differ in length; nothing is written then.
-pub fn price(options: &BlackColumns<'_>, price: &mut [f64]) -> Result<(), LengthError> {
-    same_length("price", price.len(), options.rows()?)?;
-    dispatch(Prices(options, price));
-    Ok(())
-}
-
-/// Price and sensitivities of every option, all at fixed forwards.
-///
-/// # Errors
-/// [`LengthError`] if the columns differ in length; nothing is written then.
-pub fn greeks(options: &BlackColumns<'_>, out: &mut BlackGreekColumns<'_>) -> Result<(), LengthError> {
-    out.check(options.rows()?)?;
-    dispatch(All(options, out));
-    Ok(())
-}
-
-struct Prices<'a>(&'a BlackColumns<'a>, &'a mut [f64]);
-
-impl Kernel for Prices<'_> {
-    #[inline(always)]
-    fn run(self) {
-        for_blocks!(self.0.forward.len(), price_block(self.0, self.1));
-    }
-}
-
-struct All<'a, 'b>(&'a BlackColumns<'a>, &'a mut BlackGreekColumns<'b>);
-
-impl Kernel for All<'_, '_> {
-    #[inline(always)]
-    fn run(self) {
-        for_blocks!(self.0.forward.len(), greeks_block(self.0, self.1));
-    }
-}
+forward_kernels!(BlackColumns, BlackGreekColumns);
 
 #[inline(always)]
 fn cores<const N: usize>(options: &BlackColumns<'_>, at: usize) -> (CarryLanes<N>, CoreLanes<N>) {

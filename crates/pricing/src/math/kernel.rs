@@ -257,7 +257,9 @@ pub(crate) fn bell_pair(d1: f64, d2: f64, a: f64, b: f64) -> (f64, f64) {
     let first_is_higher = a < b;
     let z = edged(if first_is_higher { d1 } else { d2 });
     let high = exp(-0.5 * z * z);
-    let ratio = if first_is_higher { a / b } else { b / a };
+    // The choice comes before the division: a choice between two quotients costs both of them.
+    let (below, above) = if first_is_higher { (a, b) } else { (b, a) };
+    let ratio = below / above;
     // 0/0 and ∞/∞; NaN is not equal to itself and stays.
     let ratio = if a == b { 1.0 } else { ratio };
     let low = high * ratio;
