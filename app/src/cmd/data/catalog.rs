@@ -124,10 +124,14 @@ fn query(args: &FindArgs) -> Result<Query, Failure> {
             return Err(Failure::usage(format!("--records: '{records}' is no kind of record{hint}")));
         }
     }
+    let (from, to) = (number("--from", args.from.as_deref())?, number("--to", args.to.as_deref())?);
+    if from.zip(to).is_some_and(|(from, to)| to < from) {
+        return Err(Failure::usage("--to is before --from; exchange them".to_string()));
+    }
     Ok(Query {
         symbol: args.symbol.clone(),
-        from: number("--from", args.from.as_deref())?,
-        to: number("--to", args.to.as_deref())?,
+        from,
+        to,
         kind: args.kind.map(|kind| match kind {
             KindArg::Equity => InstrumentKind::Equity,
             KindArg::Index => InstrumentKind::Index,

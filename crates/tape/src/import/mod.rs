@@ -54,5 +54,14 @@ pub enum Progress {
     Note(String),
 }
 
+/// Refuses a folder where a file is expected.
+fn refuse_folder(path: &std::path::Path) -> Result<(), ImportError> {
+    if path.is_dir() {
+        let what = format!("{} is a folder; name the files in it", path.display());
+        return Err(ImportError::Request { what });
+    }
+    Ok(())
+}
+
 /// Receives progress; return values play no part.
 pub type OnProgress<'a> = &'a mut dyn FnMut(Progress);

@@ -130,6 +130,7 @@ fn fingerprint(request: &DbnRequest) -> Result<Hash, ImportError> {
     fingerprint.option("history files", &request.history.len().to_string());
     for path in request.files.iter().chain(&request.history) {
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        super::refuse_folder(path)?;
         fingerprint.file(&name, path).map_err(ImportError::io("open", path))?;
     }
     Ok(fingerprint.finish())

@@ -151,6 +151,7 @@ fn fingerprint(request: &ProfileRequest) -> Result<Hash, ImportError> {
             fingerprint.option(use_of, &format!("{:?}", source.profile));
             for path in &source.files {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
+                super::refuse_folder(path)?;
                 fingerprint.file(&name, path).map_err(ImportError::io("read", path))?;
             }
         }
@@ -291,10 +292,7 @@ impl Gathered {
     }
 
     fn file(&mut self, profile: &Profile, path: &Path) -> Result<u64, ImportError> {
-        if path.is_dir() {
-            let what = format!("{} is a folder; name the files in it", path.display());
-            return Err(ImportError::Request { what });
-        }
+        super::refuse_folder(path)?;
         self.begin_file(path);
         let open = || File::open(path).map_err(ImportError::io("open", path));
         let mut magic = Vec::new();
