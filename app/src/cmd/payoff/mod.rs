@@ -282,7 +282,7 @@ fn print(position: &Position, s: &Summary) {
         });
     }
     let evens: Vec<String> = s.break_evens.iter().map(|at| format!("{at:.4}")).collect();
-    report::line(&format!("spot {}, horizon {:.1} days", position.spot, s.years * 365.0));
+    report::line(&format!("spot {}, horizon {}", position.spot, horizon(s.years)));
     report::line(&format!("credit {:.2}, profit today at theory {:.2}", s.credit, s.profit_today));
     report::line(&format!(
         "break-evens   {}",
@@ -347,6 +347,12 @@ fn to_json(position: &Position, s: &Summary) -> Value {
     })
 }
 
+/// Time to the horizon in words.
+fn horizon(years: f64) -> String {
+    let days = years * 365.0;
+    if days < 2.0 { format!("{:.1} hours", 24.0 * days) } else { format!("{days:.0} days") }
+}
+
 /// Points of each line.
 const POINTS: usize = 240;
 
@@ -368,9 +374,9 @@ fn chart(position: &Position, s: &Summary, title: &str) -> Chart {
     Chart {
         title: format!("Pay-off: {title}"),
         source: format!(
-            "Black–Scholes–Merton, vol {:.1} %, {:.0} days; probability of profit {:.1} %; onetape",
+            "Black–Scholes–Merton, vol {:.1} %, {}; probability of profit {:.1} %; onetape",
             100.0 * s.vol,
-            s.years * 365.0,
+            horizon(s.years),
             100.0 * s.probability_of_profit
         ),
         x_label: "price of the underlying".into(),

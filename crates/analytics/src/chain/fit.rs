@@ -6,8 +6,9 @@ use super::snapshot::ExpiryKey;
 use onetape_pricing::ModelError;
 use onetape_pricing::heston::calibrate::{Bounds, Calibration, VolQuote, calibrate};
 use onetape_pricing::surface::compare::{SabrFit, SsviExpiry, SsviFit, fit_sabr, fit_ssvi};
-use onetape_pricing::surface::fit::{ExpiryQuotes, SviFit, fit_surface};
+use onetape_pricing::surface::fit::{ExpiryQuotes, SmileQuote, SviFit, fit_surface, fit_svi};
 use onetape_pricing::surface::ssvi::SsviSlice;
+use onetape_pricing::surface::svi::RawSvi;
 use onetape_pricing::surface::{Smile, VarianceJet};
 
 /// A smile model.
@@ -104,11 +105,7 @@ pub fn fit(slices: &[ExpirySlice], model: Model, beta: f64) -> Result<FittedChai
     }
     let (mut ssvi, mut heston) = (None, None);
     let smiles: Vec<Fitted> = match model {
-        Model::Svi => {
-            let expiries: Vec<ExpiryQuotes> =
-                used.iter().map(|s| ExpiryQuotes { years: s.years, quotes: s.smile_quotes() }).collect();
-            fit_surface(&expiries)?.into_iter().map(Fitted::Svi).collect()
-        }
+        Model::Svi => fit_slices(&used)?.into_iter().map(Fitted::Svi).collect(),
         Model::Ssvi => {
             let found = fit_ssvi(&ssvi_expiries(&used))?;
             let slices =
@@ -140,6 +137,88 @@ pub fn fit(slices: &[ExpirySlice], model: Model, beta: f64) -> Result<FittedChai
         expiries.push(found);
     }
     Ok(FittedChain { expiries, ssvi, heston })
+}
+
+/// SVI by expiry. One SSVI surface of all expiries stands in with little weight where nothing is quoted: five
+/// free parameters leave the wings of a noisy expiry anywhere, and each later expiry would have to lie above
+/// them. If the slices still miss the quotes by more than that surface does, the surface's slices are the fit.
+fn fit_slices(used: &[&ExpirySlice]) -> Result<Vec<SviFit>, ModelError> {
+    let plain = || -> Vec<ExpiryQuotes> {
+        used.iter().map(|s| ExpiryQuotes { years: s.years, quotes: s.smile_quotes() }).collect()
+    };
+    let stand_in = || -> Result<Vec<SsviSlice>, ModelError> {
+        let expiries = ssvi_expiries(used);
+        let surface = fit_ssvi(&expiries)?.surface;
+        expiries.iter().map(|expiry| surface.slice(expiry.theta)).collect()
+    };
+    let Ok(stand_in) = stand_in() else { return fit_surface(&plain()) };
+    let pairs = || used.iter().zip(&stand_in);
+    let quotes: Vec<ExpiryQuotes> =
+        pairs().map(|(s, ssvi)| ExpiryQuotes { years: s.years, quotes: anchored(s, ssvi) }).collect();
+    let fits = fit_surface(&quotes)?;
+    let slices: f64 = used.iter().zip(&fits).map(|(s, fit)| square_error(s, &fit.slice)).sum();
+    let surface: f64 = pairs().map(|(s, ssvi)| square_error(s, ssvi)).sum();
+    if slices <= surface {
+        return Ok(fits);
+    }
+    let mut nearer: Option<RawSvi> = None;
+    let slices = pairs().map(|(s, ssvi)| {
+        let (slice, (low, high)) = (ssvi.natural().raw(), quoted_range(s));
+        let gap = nearer.replace(slice).map_or(f64::INFINITY, |near| {
+            let at = |n: u32| low + (high - low) * f64::from(n) / CHECKED as f64;
+            let gaps = (0..=CHECKED as u32).map(|n| slice.total_variance(at(n)) - near.total_variance(at(n)));
+            gaps.fold(f64::INFINITY, f64::min)
+        });
+        SviFit {
+            slice,
+            years: s.years,
+            rmse_vol: f64::NAN,
+            worst_vol: f64::NAN,
+            butterfly: slice.butterfly(low, high),
+            calendar_gap: gap,
+            was_repaired: true,
+        }
+    });
+    Ok(slices.collect())
+}
+
+/// Weight of a stand-in beside the mean weight of the quotes.
+const ANCHOR_WEIGHT: f64 = 0.02;
+/// Stand-ins beyond each end of the quotes.
+const ANCHORS: u32 = 4;
+
+/// The quotes of an expiry and stand-ins beyond them, to three standard deviations or half the range more.
+pub(super) fn anchored(slice: &ExpirySlice, stand_in: &SsviSlice) -> Vec<SmileQuote> {
+    let mut quotes = slice.smile_quotes();
+    let weight = ANCHOR_WEIGHT * quotes.iter().map(|q| q.weight).sum::<f64>() / quotes.len().max(1) as f64;
+    let (low, high) = quoted_range(slice);
+    let reach = 3.0 * stand_in.theta.sqrt();
+    for (end, far) in [(low, (1.5 * low).min(-reach)), (high, (1.5 * high).max(reach))] {
+        for n in 1..=ANCHORS {
+            let k = end + (far - end) * f64::from(n) / f64::from(ANCHORS);
+            quotes.push(SmileQuote { k, vol: stand_in.implied_vol(k, slice.years), weight });
+        }
+    }
+    quotes
+}
+
+/// The smile of one expiry alone, its wings held by a stand-in of its own.
+pub(super) fn fit_alone(slice: &ExpirySlice) -> Result<SviFit, ModelError> {
+    let quotes = || -> Result<Vec<SmileQuote>, ModelError> {
+        let expiries = ssvi_expiries(&[slice]);
+        let surface = fit_ssvi(&expiries)?.surface;
+        Ok(anchored(slice, &surface.slice(expiries[0].theta)?))
+    };
+    fit_svi(&quotes().unwrap_or_else(|_| slice.smile_quotes()), slice.years, None)
+}
+
+/// Weighted squares of the volatility errors at the quotes.
+fn square_error<S: Smile + ?Sized>(slice: &ExpirySlice, smile: &S) -> f64 {
+    let errors = slice.smile_quotes().into_iter().map(|q| {
+        let error = smile.implied_vol(q.k, slice.years) - q.vol;
+        q.weight * error * error
+    });
+    errors.sum()
 }
 
 /// Expiries within a day say nothing about a diffusion that must also fit months.

@@ -3,6 +3,7 @@
 //! Dealer gamma rests on the usual assumption, which no tape can confirm: dealers are long the calls
 //! and short the puts that are open.
 
+use super::fit::fit_alone;
 use super::slice::{ExpirySlice, Series};
 use super::snapshot::ExpiryKey;
 use onetape_pricing::chain::exposure::{DollarGreeks, OpenSeries, dealer_gamma, gamma_flip};
@@ -13,7 +14,7 @@ use onetape_pricing::chain::positioning::{
     MaxPain, ProfileRow, PutCallRatios, SeriesActivity, max_pain, profile, put_call_ratios,
 };
 use onetape_pricing::chain::skew::{SkewReport, skew};
-use onetape_pricing::surface::fit::{SviFit, fit_svi};
+use onetape_pricing::surface::fit::SviFit;
 use onetape_pricing::vol::expected_move;
 use onetape_pricing::vol::term::{Kink, TermPoint, kinks, slope};
 
@@ -86,7 +87,10 @@ pub struct ChainReport {
 /// The smile of an expiry as an arbitrage-free SVI slice; `None` with fewer than five quotes.
 #[must_use]
 pub fn smile(slice: &ExpirySlice) -> Option<SviFit> {
-    fit_svi(&slice.smile_quotes(), slice.years, None).ok()
+    if slice.smile_quotes().len() < 5 {
+        return None;
+    }
+    fit_alone(slice).ok()
 }
 
 /// All measures of the expiries of one underlying, in ascending order of time.

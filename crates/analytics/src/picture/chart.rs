@@ -208,20 +208,25 @@ impl Chart {
 
     fn draw_marks(&self, scale: &Scale, out: &mut String) {
         let bottom = HEIGHT - BOTTOM;
-        for (n, (at, name)) in self.marks.iter().enumerate() {
-            let x = scale.x(*at);
-            if !(LEFT..=WIDTH - RIGHT).contains(&x) {
-                continue;
-            }
+        let shown = || {
+            let placed = self.marks.iter().enumerate().map(|(n, (at, name))| (n, *at, scale.x(*at), name));
+            placed.filter(|(_, _, x, _)| (LEFT..=WIDTH - RIGHT).contains(x))
+        };
+        // Every line before any name: a halo keeps the names readable over the lines.
+        for (_, _, x, _) in shown() {
+            writeln!(out, "<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"#555\" stroke-dasharray=\"2 3\"/>")
+                .ok();
+        }
+        for (n, at, x, name) in shown() {
             // Names stand away from the first mark (the spot), so that neighbours do not cover each other.
-            let is_left = self.marks.first().is_some_and(|first| *at < first.0) && x > LEFT + 60.0;
+            let is_left = self.marks.first().is_some_and(|first| at < first.0) && x > LEFT + 60.0;
             let anchor = if is_left || x > 0.85 * WIDTH { "end" } else { "start" };
             let (offset, y) =
                 (if anchor == "end" { -4.0 } else { 4.0 }, bottom - 7.0 - 16.0 * (n % 3) as f64);
             let name = escape(name);
             writeln!(
                 out,
-                "<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"#555\" stroke-dasharray=\"2 3\"/><text x=\"{:.1}\" y=\"{y:.1}\" font-size=\"12.5\" text-anchor=\"{anchor}\" paint-order=\"stroke\" stroke=\"#fff\" stroke-width=\"3\">{name}</text>",
+                "<text x=\"{:.1}\" y=\"{y:.1}\" font-size=\"12.5\" text-anchor=\"{anchor}\" paint-order=\"stroke\" stroke=\"#fff\" stroke-width=\"3\">{name}</text>",
                 x + offset
             )
             .ok();
