@@ -163,18 +163,23 @@ impl Formula for CashDividends {
         let (right, exercise, dividends) = (row.right()?, exercise(row)?, dividends(row)?);
         let one = match self.scheme {
             DividendScheme::Both => {
+                check_escrow(&inputs, &dividends)?;
                 let price = |model| finite_difference::price(&inputs, right, exercise, &dividends, model);
                 out.extend(BOTH.map(|model| Value::Number(price(model))));
                 return Ok(());
             }
             DividendScheme::Exact => {
                 let dividend = one_dividend(&inputs, right, exercise, &dividends)?;
+                check_escrow(&inputs, &dividends)?;
                 let price = |model| one_dividend_call(&inputs, dividend, model);
                 out.extend(BOTH.map(|model| Value::Number(price(model))));
                 return Ok(());
             }
             DividendScheme::Spot => DividendModel::Spot,
-            DividendScheme::Escrowed => DividendModel::Escrowed,
+            DividendScheme::Escrowed => {
+                check_escrow(&inputs, &dividends)?;
+                DividendModel::Escrowed
+            }
         };
         if self.price_only {
             out.push(finite_difference::price(&inputs, right, exercise, &dividends, one).into());
@@ -183,6 +188,17 @@ impl Formula for CashDividends {
         }
         Ok(())
     }
+}
+
+/// The escrowed model diffuses the spot less the dividends' present value, which must leave something.
+fn check_escrow(inputs: &BsmInputs, dividends: &[Dividend]) -> Result<(), RowError> {
+    let paid = dividends.iter().filter(|d| d.years > 0.0 && d.years <= inputs.years);
+    let value: f64 = paid.map(|d| d.amount * (-inputs.rate * d.years).exp()).sum();
+    if value < inputs.spot {
+        return Ok(());
+    }
+    let expected = "a present value below the spot in the escrowed model (--scheme spot has no such limit)";
+    Err(E::OutOfRange { column: DIVIDENDS, expected, value })
 }
 
 /// The dividend of an option that the exact method covers.

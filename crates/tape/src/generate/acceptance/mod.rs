@@ -15,7 +15,7 @@
 //! Moments and ratios of a few hundred returns scatter. Their standard errors come from a jackknife over
 //! stretches of the session, and such a figure is out only when its band is more than two of them away.
 //!
-//! Two bands are those of a market at its usual volatility and move with it ([`Figure::at_volatility`]): ladders
+//! Two bands are those of a market at its usual volatility and move with it (`Figure::at_volatility`): ladders
 //! and ticks are fixed in currency, so a calm market shows more wings worth less than a tick and a wild one
 //! fewer; and the fund is locked when its price changes, which it does in proportion to its variance.
 

@@ -33,9 +33,9 @@
 //!   counts as penny when its first date has a price below 3.00 off the 0.05 grid.
 //! - Option universes state the morning's open interest, implied volatilities and Greeks ([`universe`]).
 //! - The interest rates in force stand in the data file `interest_rates.csv` of option sessions.
-//! - A security is read from the files of the ticker that it bears on each date ([`tickers`]); its name on
+//! - A security is read from the files of the ticker that it bears on each date (`tickers`); its name on
 //!   the tape is the symbol asked for, and `tickers.csv` says what it was called when.
-//! - The sessions before the tape stand in `history.csv` ([`crate::import::history`]).
+//! - The sessions before the tape stand in `history.csv` (`import::history`).
 //! - Splits and dividends of shares with a factor file whose ex-dates lie on the tape stand in the
 //!   session's data file `corporate_actions.csv`; prices stay as traded.
 //!
