@@ -113,8 +113,13 @@ fn referring_journals(ledger: &mut Ledger, trials: u64, seed: u64) {
     for kind in Damage::ALL {
         let sealed = referring.finished(kind, true, trials, seed);
         ledger.enter(&format!("refs, sealed {kind:?}"), &sealed, &["named"]);
+        // So short a journal has no page to spare: damage to a whole one always shows.
+        let expected: &[&str] = match kind {
+            Damage::Flip | Damage::Truncate => &["named", "harmless, every block intact"],
+            Damage::Zero | Damage::Duplicate | Damage::Swap => &["named"],
+        };
         let open = referring.finished(kind, false, trials, seed);
-        ledger.enter(&format!("refs, unsealed {kind:?}"), &open, &["named", "harmless, every block intact"]);
+        ledger.enter(&format!("refs, unsealed {kind:?}"), &open, expected);
         let session = referring.session_damaged(kind, trials, seed);
         ledger.enter(&format!("refs, session {kind:?}"), &session, &["named"]);
     }
