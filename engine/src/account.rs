@@ -73,7 +73,8 @@ pub struct Account {
     /// Realised over all positions, before fees.
     pub realized: Money,
     value: Money,
-    positions: BTreeMap<InstrumentIx, Position>,
+    /// Boxed: a node of the map stays small enough to come and go cheaply.
+    positions: BTreeMap<InstrumentIx, Box<Position>>,
 }
 
 impl Account {
@@ -101,7 +102,7 @@ impl Account {
 
     /// Open positions in order of instrument.
     pub fn positions(&self) -> impl Iterator<Item = (InstrumentIx, &Position)> {
-        self.positions.iter().map(|(ix, position)| (*ix, position))
+        self.positions.iter().map(|(ix, position)| (*ix, &**position))
     }
 
     /// Signed quantity held.
@@ -111,7 +112,7 @@ impl Account {
 
     /// The open position in an instrument.
     pub fn position(&self, ix: InstrumentIx) -> Option<&Position> {
-        self.positions.get(&ix)
+        self.positions.get(&ix).map(|position| &**position)
     }
 
     /// Books `quantity` at `price`, closing the oldest opposite lots first.

@@ -173,7 +173,7 @@ pub enum Event {
         /// Owner.
         strategy: StrategyIx,
         /// What was asked.
-        package: Box<Package>,
+        package: Package,
     },
     /// A strategy asked to cancel an order.
     CancelRequested {

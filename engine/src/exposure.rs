@@ -64,7 +64,8 @@ fn cost_of(price: Price, quantity: i128, multiplier: i64) -> Money {
 /// All open orders by account and instrument, and the open members of each group.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Exposure {
-    by_instrument: BTreeMap<(AccountIx, InstrumentIx), OnOrder>,
+    /// Boxed: a node of the map stays small enough to come and go cheaply.
+    by_instrument: BTreeMap<(AccountIx, InstrumentIx), Box<OnOrder>>,
     groups: BTreeMap<(StrategyIx, u32), Vec<OrderIx>>,
 }
 
@@ -72,11 +73,11 @@ impl Exposure {
     /// Open orders of an account, by instrument.
     pub(crate) fn of(&self, account: AccountIx) -> impl Iterator<Item = (InstrumentIx, &OnOrder)> {
         let all = (account, InstrumentIx(0))..=(account, InstrumentIx(u32::MAX));
-        self.by_instrument.range(all).map(|((_, ix), on_order)| (*ix, on_order))
+        self.by_instrument.range(all).map(|((_, ix), on_order)| (*ix, &**on_order))
     }
 
     pub(crate) fn in_instrument(&self, account: AccountIx, ix: InstrumentIx) -> OnOrder {
-        self.by_instrument.get(&(account, ix)).copied().unwrap_or_default()
+        self.by_instrument.get(&(account, ix)).map(|on_order| **on_order).unwrap_or_default()
     }
 
     /// Open members of an order's group, the order itself among them; empty without a group.

@@ -157,13 +157,14 @@ decimal!(
 /// Divides with rounding half to even: the one rounding rule of the engine.
 pub fn div_half_even(numerator: i128, denominator: i128) -> i128 {
     debug_assert!(denominator > 0, "the callers divide by constants and positive counts");
-    let (quotient, remainder) = (numerator.div_euclid(denominator), numerator.rem_euclid(denominator));
-    let twice = remainder * 2;
-    if twice > denominator || (twice == denominator && quotient.rem_euclid(2) == 1) {
-        quotient + 1
-    } else {
-        quotient
-    }
+    // Division without signs, and one of it: a wide division costs as much as all the rest.
+    let (magnitude, divisor) = (numerator.unsigned_abs(), denominator.unsigned_abs());
+    let quotient = magnitude / divisor;
+    let remainder = magnitude - quotient * divisor;
+    let half = divisor - remainder;
+    let is_up = remainder > half || (remainder == half && quotient & 1 == 1);
+    let rounded = (quotient + u128::from(is_up)) as i128;
+    if numerator < 0 { rounded.wrapping_neg() } else { rounded }
 }
 
 impl Price {
@@ -171,6 +172,13 @@ impl Price {
     ///
     /// Saturates outside ±1.7e29, far beyond any account; the risk limits refuse long before.
     pub fn notional(self, quantity: Qty, multiplier: i64) -> Money {
+        // Whole units at a sane price, the usual case: exact, and no wide division.
+        const SANE: u64 = 1 << 52;
+        let whole = quantity.0 / SCALE;
+        if whole * SCALE == quantity.0 && self.0.unsigned_abs() < SANE && multiplier.unsigned_abs() < 1 << 10
+        {
+            return Money(i128::from(self.0) * i128::from(whole * multiplier));
+        }
         let product = i128::from(self.0) * i128::from(quantity.0);
         Money(div_half_even(product.saturating_mul(i128::from(multiplier)), i128::from(SCALE)))
     }
@@ -297,6 +305,7 @@ pub const DAY: u64 = 86_400 * SECOND;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::strategy::Strategy as _;
 
     #[test]
     fn decimals_parse_and_print_exactly() {
@@ -316,6 +325,27 @@ mod tests {
         }
         assert_eq!(Qty(3 * SCALE).to_string(), "3");
         assert_eq!(format!("{:>8}|{:<8}|", Price(SCALE), Price(SCALE)), "    1.00|1.00    |");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_notional_is_the_exact_product_rounded_once(
+            price in proptest::prop_oneof![proptest::num::i64::ANY, -1_000_000_000_000i64..1_000_000_000_000],
+            quantity in proptest::prop_oneof![
+                proptest::num::i64::ANY,
+                -1_000_000_000_000i64..1_000_000_000_000,
+                (-1_000_000i64..1_000_000).prop_map(|whole| whole * SCALE),
+            ],
+            multiplier in proptest::sample::select(vec![1i64, 50, 100, 1_000, 1_024, 100_000]),
+        ) {
+            // Floor division and its remainder decide the neighbour; the tie goes to the even one.
+            let product = (i128::from(price) * i128::from(quantity)).saturating_mul(i128::from(multiplier));
+            let scale = i128::from(SCALE);
+            let (floor, rest) = (product.div_euclid(scale), product.rem_euclid(scale));
+            let up = 2 * rest > scale || (2 * rest == scale && floor.rem_euclid(2) == 1);
+            let found = Price(price).notional(Qty(quantity), multiplier);
+            proptest::prop_assert_eq!(found, Money(floor + i128::from(up)));
+        }
     }
 
     #[test]

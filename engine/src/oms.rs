@@ -12,14 +12,14 @@ use crate::schedule::Report;
 use crate::state::{Core, Notice};
 use crate::strategy::FillReport;
 use crate::venue::Action;
+use smallvec::smallvec;
 
 impl Core {
     /// Appends an order; risk judges it once all intents of the same callback are in.
     pub(crate) fn append_order(&mut self, strategy: StrategyIx, package: Package, cause: Seq) -> OrderIx {
         let ix = OrderIx::from(self.orders.len());
-        let filled = vec![Qty::ZERO; package.legs.len()];
-        let seq =
-            self.emit(cause, Event::Submitted { order: ix, strategy, package: Box::new(package.clone()) });
+        let filled = smallvec![Qty::ZERO; package.legs.len()];
+        let seq = self.emit(cause, Event::Submitted { order: ix, strategy, package: package.clone() });
         let state = OrderState::Submitted;
         self.orders.push(Order {
             ix,

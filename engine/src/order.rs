@@ -6,6 +6,7 @@
 use crate::ids::{AccountIx, InstrumentIx, OrderIx, StrategyIx, VenueIx};
 use crate::num::{Nanos, Price, Qty};
 use serde::{Deserialize, Serialize};
+use smallvec::{SmallVec, smallvec};
 
 /// Most legs of one package.
 pub const LEGS_MAX: usize = 8;
@@ -121,11 +122,14 @@ impl Leg {
     }
 }
 
+/// The legs of a package; a single leg, the usual case, takes no allocation of its own.
+pub type Legs = SmallVec<[Leg; 1]>;
+
 /// A strategy's intent: what it asks to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Package {
     /// One to [`LEGS_MAX`] legs.
-    pub legs: Vec<Leg>,
+    pub legs: Legs,
     /// Pricing.
     pub order_type: OrderType,
     /// Lifetime.
@@ -145,7 +149,7 @@ impl Package {
     /// A one-leg market order, DAY, on the strategy's first account and the consolidated venue.
     pub fn market(instrument: InstrumentIx, quantity: Qty) -> Package {
         Package {
-            legs: vec![Leg { instrument, quantity }],
+            legs: smallvec![Leg { instrument, quantity }],
             order_type: OrderType::Market,
             tif: TimeInForce::Day,
             account: AccountIx(0),
@@ -270,7 +274,7 @@ pub struct Order {
     /// State.
     pub state: OrderState,
     /// Signed filled quantity of each leg.
-    pub filled: Vec<Qty>,
+    pub filled: SmallVec<[Qty; 2]>,
     /// Seq of the submit event.
     pub submit_seq: u64,
     /// Event time of the submit.

@@ -1,4 +1,4 @@
-//! The schedule: one heap keyed (due, phase, seq).
+//! The schedule, keyed (due, phase, order of entry): a queue of reports beside a heap of everything else.
 //!
 //! Entries due at T run when the first input with `ts` > T arrives, before it, or on the input
 //! `Tick{T}`. At one due time phases order them: reports, timers, order ends, life cycle, marks.
@@ -9,7 +9,7 @@ use crate::num::Nanos;
 use crate::order::OrderState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// What a venue tells about an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,32 +70,23 @@ pub(crate) struct Scheduled {
     pub(crate) what: Due,
 }
 
-impl Scheduled {
-    fn key(&self) -> (Nanos, u8, u64) {
-        (self.due, self.phase, self.order)
-    }
-}
+/// Due time, phase, order of entry.
+type Key = (Nanos, u8, u64);
 
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-impl Eq for Scheduled {}
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
+impl Scheduled {
+    fn key(&self) -> Key {
+        (self.due, self.phase, self.order)
     }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    heap: BinaryHeap<Reverse<Scheduled>>,
+    /// Reports leave the venue in one ordered stream: first in, first due.
+    reports: VecDeque<Scheduled>,
+    /// Keys of everything else, with the slot that each entry waits in: the heap moves little.
+    heap: BinaryHeap<Reverse<(Key, u32)>>,
+    slots: Vec<Scheduled>,
+    free: Vec<u32>,
     entries: u64,
     next: Option<Nanos>,
 }
@@ -110,23 +101,39 @@ impl Serialize for Schedule {
 impl<'de> Deserialize<'de> for Schedule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Schedule, D::Error> {
         let (sorted, entries) = <(Vec<Scheduled>, u64)>::deserialize(deserializer)?;
-        let heap = sorted.into_iter().map(Reverse).collect();
-        let mut schedule = Schedule { heap, entries, next: None };
+        let mut schedule = Schedule { entries, ..Schedule::default() };
+        sorted.into_iter().for_each(|entry| schedule.add(entry));
         schedule.refresh();
         Ok(schedule)
     }
 }
 
 impl Schedule {
+    #[inline]
     pub(crate) fn push(&mut self, due: Nanos, cause: Seq, what: Due) {
         let entry = Scheduled { due, phase: what.phase(), order: self.entries, cause, what };
         self.entries += 1;
-        self.heap.push(Reverse(entry));
-        self.refresh();
+        self.add(entry);
+        self.next = Some(self.next.map_or(due, |next| next.min(due)));
+    }
+
+    #[inline]
+    fn add(&mut self, entry: Scheduled) {
+        if matches!(entry.what, Due::Report(_)) {
+            debug_assert!(self.reports.back().is_none_or(|last| last.key() < entry.key()));
+            return self.reports.push_back(entry);
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(entry);
+            u32::try_from(self.slots.len() - 1).expect("entries that wait fit in memory")
+        });
+        self.slots[slot as usize] = entry;
+        self.heap.push(Reverse((entry.key(), slot)));
     }
 
     fn refresh(&mut self) {
-        self.next = self.heap.peek().map(|Reverse(entry)| entry.due);
+        let timed = self.heap.peek().map(|Reverse(((due, ..), _))| *due);
+        self.next = self.reports.front().map(|report| report.due).into_iter().chain(timed).min();
     }
 
     /// Whether something is due strictly before `ts`.
@@ -141,19 +148,27 @@ impl Schedule {
     }
 
     /// Takes the first entry due at or before `ts`.
+    #[inline]
     pub(crate) fn pop_until(&mut self, ts: Nanos) -> Option<Scheduled> {
-        if self.next? > ts {
-            return None;
-        }
-        let entry = self.heap.pop().map(|Reverse(entry)| entry);
+        let next = self.next.filter(|next| *next <= ts)?;
+        // Reports are the first phase of an instant.
+        let entry = if self.reports.front().is_some_and(|report| report.due == next) {
+            self.reports.pop_front()
+        } else {
+            self.heap.pop().map(|Reverse((_, slot))| {
+                self.free.push(slot);
+                self.slots[slot as usize]
+            })
+        };
         self.refresh();
         entry
     }
 
     /// The entries in order, for the state hash.
     pub(crate) fn sorted(&self) -> Vec<Scheduled> {
-        let mut entries: Vec<_> = self.heap.iter().map(|Reverse(entry)| *entry).collect();
-        entries.sort_unstable();
+        let timed = self.heap.iter().map(|Reverse((_, slot))| self.slots[*slot as usize]);
+        let mut entries: Vec<Scheduled> = self.reports.iter().copied().chain(timed).collect();
+        entries.sort_unstable_by_key(Scheduled::key);
         entries
     }
 }

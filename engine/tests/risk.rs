@@ -58,7 +58,7 @@ fn every_reason_has_its_order() {
     };
     let buy = |limit: &str| Package::limit(CALL, qty(1), price(limit));
     let leg = |ix, quantity| Leg { instrument: ix, quantity };
-    let legs = |legs: Vec<Leg>| Package { legs, ..buy("1.00") };
+    let legs = |legs: Vec<Leg>| Package { legs: legs.into(), ..buy("1.00") };
     assert_eq!(refused(bare(), buy("1.00")), None);
     assert_eq!(refused(bare(), legs(vec![])), Some(BadLegs));
     assert_eq!(refused(bare(), legs(vec![leg(CALL, qty(1)); 9])), Some(BadLegs));

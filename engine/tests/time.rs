@@ -104,7 +104,7 @@ fn reports_of_one_order_come_in_order_even_from_a_feed_whose_clock_runs_ahead() 
     let run = run(config, vec![Script::new(steps)], &tape);
     assert!(!run.story().contains("illegal"), "{}", run.story());
     assert_eq!(run.orders()[0].state, OrderState::Cancelled);
-    assert_eq!(run.orders()[0].filled, [qty(1)]);
+    assert_eq!(run.orders()[0].filled.as_slice(), [qty(1)]);
 }
 
 #[test]

@@ -127,7 +127,30 @@ impl Ladder {
         }
     }
 
+    /// Sets the size and orders at a price, nothing when `size` is zero; what that changed them by.
+    #[inline]
+    pub(super) fn set(&mut self, price: i64, size: i128, orders: u64) -> (i128, i64) {
+        match self.find(price) {
+            Ok(place) => {
+                let level = &mut self.levels[place];
+                let change = (size - level.size, orders.wrapping_sub(level.orders) as i64);
+                if size > 0 {
+                    (level.size, level.orders) = (size, orders);
+                } else {
+                    self.levels.remove(place);
+                }
+                change
+            }
+            Err(place) if size > 0 => {
+                self.levels.insert(place, Level { price, size, orders });
+                (size, orders as i64)
+            }
+            Err(_) => (0, 0),
+        }
+    }
+
     /// Size and orders at a price; zero when there is no level.
+    #[cfg(test)]
     pub(super) fn at(&self, price: i64) -> (i128, u64) {
         self.find(price).map_or((0, 0), |place| (self.levels[place].size, self.levels[place].orders))
     }

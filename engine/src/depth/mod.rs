@@ -143,11 +143,8 @@ impl VenueBook {
             self.faults.malformed += 1;
             return;
         };
-        let ladder = &mut ladders[slot(side)];
-        let (old_size, old_orders) = ladder.at(record.price);
-        let orders = if size == 0 { 0 } else { i64::from(record.orders) };
-        let (size, orders) = (size - old_size, orders - old_orders as i64);
-        ladder.adjust(record.price, size, orders);
+        let orders = if size == 0 { 0 } else { u64::from(record.orders) };
+        let (size, orders) = ladders[slot(side)].set(record.price, size, orders);
         effect(side, record.price, size, orders);
     }
 

@@ -142,7 +142,7 @@ impl Script {
         for leg in legs {
             let Some(instrument) = find(ctx, &leg.name) else { continue };
             let order = Package {
-                legs: vec![Leg { instrument, quantity: leg.quantity }],
+                legs: [Leg { instrument, quantity: leg.quantity }].into_iter().collect(),
                 order_type: leg.order_type(),
                 tif,
                 group,

@@ -42,7 +42,7 @@ impl Orders {
                 submit_seq: seq,
                 submit_ts: derived.ts,
                 strategy: strategy.0,
-                package: (**package).clone(),
+                package: package.clone(),
                 state: OrderState::Submitted,
                 state_seq: seq,
                 state_ts: derived.ts,

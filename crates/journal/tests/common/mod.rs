@@ -57,7 +57,7 @@ pub fn run(symbols: [&str; 2], fast: &str, price: &str) -> Vec<Block> {
     let define = |symbol| Cold::Definition(Box::new(InstrumentDef::equity(symbol)));
     let derived = |after, ts, cause, event| Derived { after, ts: Nanos(T0 + ts), cause, event };
     let order = OrderIx(0);
-    let package = Box::new(Package::market(InstrumentIx(1), Qty::ONE));
+    let package = Package::market(InstrumentIx(1), Qty::ONE);
     let submitted = Event::Submitted { order, strategy: StrategyIx(0), package };
     let to = |to, reason| Event::State { order, from: OrderState::Submitted, to, reason };
     let fill = Event::Fill {

@@ -175,7 +175,7 @@ fn describe(view: &View, instruments: &[InstrumentDef], all_books: bool) -> Stat
         order: order.ix.0,
         strategy: order.strategy.0,
         legs: order.package.legs.iter().map(|leg| (symbol(leg.instrument), leg.quantity)).collect(),
-        filled: order.filled.clone(),
+        filled: order.filled.to_vec(),
         state: order.state,
         order_type: order.package.order_type,
         tif: order.package.tif,

@@ -27,7 +27,7 @@ pub use latency::{LatencyPlan, latency};
 pub use machine::{Machine, process_cpu, thread_cpu};
 pub use memory::{MemoryPlan, MemoryReport, memory};
 pub use stages::{Curve, LatencyReport, Stage};
-pub use throughput::{ThroughputPlan, throughput};
+pub use throughput::{Part, ThroughputPlan, throughput};
 
 use serde::{Deserialize, Serialize};
 

@@ -15,9 +15,24 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// A part of the measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The loop alone, with one and with many instruments.
+    Loop,
+    /// The order round trip, and the loop it is measured against.
+    Orders,
+    /// Journals of quotes, of levels and trades, and of the session.
+    Journal,
+    /// The market maker.
+    MarketMaking,
+}
+
 /// What to measure.
 #[derive(Debug, Clone)]
 pub struct ThroughputPlan {
+    /// Parts to measure; all when there are none.
+    pub only: Vec<Part>,
     /// Quotes of the generated tape.
     pub events: u64,
     /// Orders of the longest order run.
@@ -117,32 +132,25 @@ where
 pub fn throughput(plan: &ThroughputPlan, progress: &mut dyn FnMut(&str)) -> Result<Report, RunError> {
     let session = plan.session.as_deref().map(|path| Tape::session(path, plan.events)).transpose()?;
     let mut repetitions = Vec::new();
+    let wants = |part| plan.only.is_empty() || plan.only.contains(&part);
     for n in 1..=plan.repeat.max(1) {
         let mut say = |what: &str| progress(&format!("{what} ({n} of {})", plan.repeat.max(1)));
         let mut rows = Vec::new();
-        {
-            let tape = Tape::walk(1, plan.events);
-            say("loop");
-            let one = loop_rows(&tape, &mut rows)?;
-            say("many instruments");
-            many_rows(plan.events, one, &mut rows)?;
-            say("orders");
-            order_rows(plan.orders, one, &mut rows)?;
-            say("journal");
-            journal_rows("w1", &tape, &mut rows)?;
-            say("paced journal");
-            journal::paced_rows(plan.events, &mut rows)?;
-            say("journal that refers");
-            super::refs::rows(&tape, &mut rows)?;
+        if wants(Part::Loop) || wants(Part::Orders) || wants(Part::Journal) {
+            quote_rows(plan, &wants, &mut say, &mut rows)?;
         }
-        {
+        if wants(Part::Journal) || wants(Part::MarketMaking) {
             let tape = ticks::tape(plan.events);
-            say("journal of levels and trades");
-            journal_rows("t1", &tape, &mut rows)?;
-            say("market making");
-            ticks::rows(&tape, &mut rows)?;
+            if wants(Part::Journal) {
+                say("journal of levels and trades");
+                journal_rows("t1", &tape, &mut rows)?;
+            }
+            if wants(Part::MarketMaking) {
+                say("market making");
+                ticks::rows(&tape, &mut rows)?;
+            }
         }
-        if let Some(tape) = &session {
+        if let Some(tape) = session.as_ref().filter(|_| wants(Part::Journal)) {
             say("journal of the session");
             journal_rows("session", tape, &mut rows)?;
         }
@@ -153,6 +161,37 @@ pub fn throughput(plan: &ThroughputPlan, progress: &mut dyn FnMut(&str)) -> Resu
         tape.push_str(&format!("; {} inputs of session {}", session.inputs, session.name));
     }
     Ok(Report::new("throughput", tape, join(repetitions)))
+}
+
+/// What is measured on quotes.
+fn quote_rows(
+    plan: &ThroughputPlan,
+    wants: &impl Fn(Part) -> bool,
+    say: &mut impl FnMut(&str),
+    rows: &mut Vec<Row>,
+) -> Result<(), RunError> {
+    let tape = Tape::walk(1, plan.events);
+    if wants(Part::Loop) || wants(Part::Orders) {
+        say("loop");
+        let one = loop_rows(&tape, rows)?;
+        if wants(Part::Loop) {
+            say("many instruments");
+            many_rows(plan.events, one, rows)?;
+        }
+        if wants(Part::Orders) {
+            say("orders");
+            order_rows(plan.orders, one, rows)?;
+        }
+    }
+    if wants(Part::Journal) {
+        say("journal");
+        journal_rows("w1", &tape, rows)?;
+        say("paced journal");
+        journal::paced_rows(plan.events, rows)?;
+        say("journal that refers");
+        super::refs::rows(&tape, rows)?;
+    }
+    Ok(())
 }
 
 /// Calibration and the loop alone; returns nanoseconds per quote.
@@ -189,6 +228,10 @@ fn many_rows(events: u64, one: f64, rows: &mut Vec<Row>) -> Result<(), RunError>
 fn order_rows(orders: u64, one: f64, rows: &mut Vec<Row>) -> Result<(), RunError> {
     const EVERY: u64 = 4;
     let settings = Settings { work: 0, every: EVERY };
+    // The first thousand orders are one block: code and allocator are warmed by others, so that it is not they
+    // that are timed.
+    let warm = Tape::walk(1, 10_000 * EVERY);
+    drive(settings, (warm.first_ts(), warm.last_ts()), warm.blocks.into_iter(), &mut Discard)?;
     let config = settings.config();
     let mut driver = Driver::new(config.clone(), vec![settings.strategy()]);
     let mut walk = Walk::new(1, orders * EVERY);
