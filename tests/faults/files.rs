@@ -56,8 +56,20 @@ pub fn power_cuts(recorder: &Recorder, folder: &Path, trials: u64, seed: u64) ->
         if before.iter().any(|op| matches!(op, Op::Create(path) if path.contains("SEAL"))) {
             counts.tally("cuts while sealing");
         }
+        if is_ahead(before) {
+            counts.tally("cuts while written ahead");
+        }
         judge(&place.join(JOURNAL), &recording.written, (medium.committed, upto), counts, seed);
     })
+}
+
+/// Whether the last acknowledgement rests on the write-ahead area alone: no sync of the anchor came after the one before.
+fn is_ahead(ops: &[Op]) -> bool {
+    let last = ops.iter().rposition(|op| matches!(op, Op::Committed(_)));
+    let synced = last.map(|last| {
+        ops[..last].iter().rev().find_map(|op| if let Op::Sync { path, .. } = op { Some(path) } else { None })
+    });
+    synced.flatten().is_some_and(|path| path.ends_with("/ahead"))
 }
 
 /// Any call, or one just before a sync, when most is at stake.
@@ -115,7 +127,11 @@ pub fn refusals(recorder: &Recorder, folder: &Path, seed: u64) -> Counts {
     const BLOCKS: usize = 4;
     let mut counts = Counts::default();
     let (root, place) = (folder.join("refused"), folder.join("place"));
-    for refusal in [Refusal::Broken, Refusal::Once, Refusal::Full] {
+    // A run that writes ahead and one that does not.
+    let modes = [seed, seed + 1]
+        .into_iter()
+        .flat_map(|seed| [Refusal::Broken, Refusal::Once, Refusal::Full].map(|refusal| (seed, refusal)));
+    for (seed, refusal) in modes {
         for n in 1.. {
             let recording = recorder.record(&root, seed, BLOCKS, Some((n, refusal)));
             if recording.ending == Ending::Finished {

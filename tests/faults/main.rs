@@ -132,13 +132,21 @@ fn simulated_disk(ledger: &mut Ledger, trials: u64, seed: u64) {
         "puts torn",
         "puts garbage",
         "cuts during a slow sync",
+        "cuts during a slow write ahead",
+        "found with blocks written ahead of the database",
         "found as last committed",
         "found with blocks that were not committed",
     ];
     ledger.enter("simulated disk, power cuts", &disk::power_cuts(2 * trials, seed), &branches);
     let branches = ["writes lost", "writes misdirected", "named"];
     ledger.enter("simulated disk, betrayed writes", &disk::betrayed_writes(trials, seed), &branches);
-    let branches = ["broken disks", "single errors", "full disks", "found as last committed"];
+    let branches = [
+        "broken disks",
+        "single errors",
+        "full disks",
+        "of them while writing ahead",
+        "found as last committed",
+    ];
     ledger.enter("simulated disk, every operation failing", &disk::failing_operations(seed), &branches);
 }
 
@@ -156,6 +164,7 @@ fn database_files(ledger: &mut Ledger, trials: u64, seed: u64) {
         "names kept",
         "names dropped",
         "cuts while sealing",
+        "cuts while written ahead",
         "nothing was committed",
         "found as last committed",
         "found with all of the cut commit",

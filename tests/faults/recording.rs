@@ -142,6 +142,11 @@ fn ends_in_time(child: &mut Child) -> Option<ExitStatus> {
     }
 }
 
+/// Whether a recorded writer of this seed acknowledges blocks before the database holds them.
+pub fn writes_ahead(seed: u64) -> bool {
+    seed % 2 == 1
+}
+
 fn written(seed: u64, count: usize) -> Vec<Block> {
     blocks(&mut Rng(seed), count)
 }
@@ -160,15 +165,26 @@ pub fn writer(args: &[String]) -> ExitCode {
         }
     };
     let mut rng = Rng(seed ^ 0x5eed);
+    // Every other run is one whose orders wait: acknowledged by the write-ahead area, between commits.
+    let writes_ahead = writes_ahead(seed);
+    if writes_ahead && writer.open_ahead().is_err() {
+        say("stopped");
+        return ExitCode::from(7);
+    }
     // Rare commits leave more unsynced, because the database writes when its buffers are full.
     let commits_percent = [10, 50][rng.below(2)];
     let mut failure: Option<JournalError> = None;
     for block in &written(seed, count) {
         let seq = block.first_seq + block.len() as u64;
-        let done = writer.append(block).and_then(|()| {
-            let commits = rng.chance(commits_percent);
-            if commits { writer.commit().map(|()| say(&format!("committed {seq}"))) } else { Ok(()) }
-        });
+        let committed = format!("committed {seq}");
+        let done = match (rng.chance(commits_percent), writes_ahead && rng.chance(50)) {
+            (true, _) => writer.append(block).and_then(|()| writer.commit()).map(|()| say(&committed)),
+            (false, true) => writer.append_awaited(block, || {
+                say(&committed);
+                Ok(())
+            }),
+            (false, false) => writer.append(block),
+        };
         if let Err(error) = done {
             // Everything after the first failure must fail alike.
             if failure.as_ref().is_some_and(|first| first.to_string() != error.to_string()) {

@@ -50,6 +50,9 @@ struct Disk {
     durable: Values,
     /// Puts, and removals without a value, since the last commit, in order.
     pending: Vec<(Place, Option<Vec<u8>>)>,
+    /// The write-ahead area, durable, and a write to it that has not returned.
+    ahead: Vec<u8>,
+    writing: Option<(usize, Vec<u8>)>,
     operations: u64,
     fault: Option<(u64, Fault)>,
     commits: u64,
@@ -90,7 +93,7 @@ impl MemoryStore {
         self.disk().operations
     }
 
-    /// Makes the `n`-th commit from here (from 1) wait until [`MemoryStore::release`]; until then nothing
+    /// Makes the `n`-th commit or write ahead from here (from 1) wait until [`MemoryStore::release`]; until then nothing
     /// of it is durable.
     pub fn hold_commit(&self, n: u64) {
         let mut disk = self.disk();
@@ -132,8 +135,29 @@ impl MemoryStore {
             };
             values.insert(key.clone(), found);
         }
-        let disk = Disk { visible: values.clone(), durable: values, ..Disk::default() };
+        let mut ahead = disk.ahead.clone();
+        if let Some((at, bytes)) = &disk.writing {
+            let found = match fate(bytes) {
+                Fate::Kept => bytes.clone(),
+                Fate::Dropped => Vec::new(),
+                Fate::Torn(length) => bytes[..length.min(bytes.len())].to_vec(),
+                Fate::Garbage(seed) => garbage(bytes.len(), seed),
+            };
+            ahead[*at..*at + found.len()].copy_from_slice(&found);
+        }
+        let disk = Disk { visible: values.clone(), durable: values, ahead, ..Disk::default() };
         MemoryStore { shared: Arc::new(Shared { disk: Mutex::new(disk), gate: Condvar::new() }) }
+    }
+
+    /// A commit or write ahead begins; goes on when it is not held any more.
+    fn wait_while_held<'a>(&self, mut disk: MutexGuard<'a, Disk>) -> MutexGuard<'a, Disk> {
+        disk.commits += 1;
+        while matches!(disk.held, Some((n, _)) if n == disk.commits) {
+            disk.held = Some((disk.commits, true));
+            self.shared.gate.notify_all();
+            disk = self.shared.gate.wait(disk).unwrap_or_else(PoisonError::into_inner);
+        }
+        disk
     }
 
     /// Counts an operation; an error when it is one that fails.
@@ -196,13 +220,8 @@ impl Store for MemoryStore {
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {
-        let (mut disk, _) = self.operate("flushing", false)?;
-        disk.commits += 1;
-        while matches!(disk.held, Some((n, _)) if n == disk.commits) {
-            disk.held = Some((disk.commits, true));
-            self.shared.gate.notify_all();
-            disk = self.shared.gate.wait(disk).unwrap_or_else(PoisonError::into_inner);
-        }
+        let (disk, _) = self.operate("flushing", false)?;
+        let mut disk = self.wait_while_held(disk);
         for (place, value) in std::mem::take(&mut disk.pending) {
             match value {
                 Some(value) => disk.durable.insert(place, value),
@@ -210,6 +229,31 @@ impl Store for MemoryStore {
             };
         }
         Ok(())
+    }
+
+    fn reserve_ahead(&mut self, bytes: usize) -> Result<(), JournalError> {
+        let (mut disk, _) = self.operate("reserving the write-ahead area", bytes > 0)?;
+        disk.ahead = vec![0; bytes];
+        Ok(())
+    }
+
+    fn write_ahead(&mut self, at: usize, bytes: &[u8]) -> Result<(), JournalError> {
+        // The space is there: a full disk does not matter.
+        let (mut disk, fault) = self.operate("writing ahead", false)?;
+        let at = match fault {
+            Some(Fault::Lost) => return Ok(()),
+            Some(Fault::Misdirected(pick)) => pick as usize % (disk.ahead.len() - bytes.len() + 1),
+            _ => at,
+        };
+        disk.writing = Some((at, bytes.to_vec()));
+        let mut disk = self.wait_while_held(disk);
+        disk.writing = None;
+        disk.ahead[at..at + bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn read_ahead(&self) -> Result<Vec<u8>, JournalError> {
+        Ok(self.disk().ahead.clone())
     }
 
     fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {

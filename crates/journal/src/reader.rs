@@ -3,6 +3,7 @@
 //! A finished journal is compared with its SEAL first. Every journal is read from a copy: opening a database
 //! rewrites parts of it, now and then also of one that its last two openings left as it was.
 
+use crate::ahead::Promised;
 use crate::anchor::Anchor;
 use crate::blocks::{Blocks, Chain, SessionInputs};
 use crate::copy::{DatabaseCopy, is_in_use};
@@ -47,6 +48,8 @@ pub struct JournalReader {
     _copy: Option<DatabaseCopy>,
     header: RunHeader,
     anchor: Option<Anchor>,
+    /// What the write-ahead area held; its blocks are in the store.
+    ahead: Promised,
     seal: SealState,
     path: String,
     /// The session that its blocks refer to, checked whole.
@@ -187,7 +190,7 @@ impl JournalReader {
     /// # Errors
     /// As [`JournalReader::open`].
     pub fn over(
-        store: Box<dyn Store>,
+        mut store: Box<dyn Store>,
         anchor: Option<Anchor>,
         path: String,
     ) -> Result<JournalReader, JournalError> {
@@ -199,8 +202,12 @@ impl JournalReader {
         if header.version > JOURNAL_VERSION {
             return Err(JournalError::Version { path, found: header.version, known: JOURNAL_VERSION });
         }
+        let ahead = Promised::read(store.read_ahead()?, &header.run_id);
+        if let Some(anchor) = anchor {
+            ahead.put_into(store.as_mut(), anchor)?;
+        }
         let seal = SealState::Missing;
-        Ok(JournalReader { store, _copy: None, header, anchor, seal, path, session: None })
+        Ok(JournalReader { store, _copy: None, header, anchor, ahead, seal, path, session: None })
     }
 
     /// The values.
@@ -221,6 +228,18 @@ impl JournalReader {
     /// The durable head, when the anchor is readable.
     pub fn anchor(&self) -> Option<Anchor> {
         self.anchor
+    }
+
+    /// Seq up to which the write-ahead area promised blocks.
+    pub(crate) fn promised(&self) -> u64 {
+        self.ahead.end()
+    }
+
+    /// What the write-ahead area promised and blocks that end at `end` do not hold.
+    pub(crate) fn ahead_problem(&self, end: u64) -> Option<(u64, String)> {
+        let promised = self.promised();
+        let short = || format!("{promised} events were promised, only {end} are there: the end was lost");
+        self.ahead.problem().or_else(|| (promised > end).then(|| (end, short())))
     }
 
     /// What the look at the SEAL found.
@@ -326,6 +345,9 @@ impl JournalReader {
             let problem =
                 format!("{promised} events were committed, only {there} are there: the end was lost");
             return Some((there, format!("{path}: {problem}")));
+        }
+        if let Some((seq, problem)) = self.ahead_problem(end.next_seq) {
+            return Some((seq, format!("{path}: {problem}")));
         }
         let is_same = end.at_anchor == Some(anchor.hash);
         let problem = "the anchor names another head: blocks were replaced";

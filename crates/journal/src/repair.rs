@@ -6,11 +6,14 @@
 //! the longer one is taken.
 
 use crate::Anchor;
+use crate::ahead::Promised;
 use crate::copy::is_in_use;
 use crate::error::JournalError;
+use crate::hashes::JournalSummary;
 use crate::reader::{FindSession, JournalReader};
 use crate::salvage;
-use crate::writer::{ANCHOR_FILE, DB_FOLDER, JournalSummary, JournalWriter};
+use crate::store::AHEAD_FILE;
+use crate::writer::{ANCHOR_FILE, DB_FOLDER, JournalWriter};
 use onetape_engine::block::Block;
 use onetape_tape::codec::{Decoder, Hash};
 use serde::Serialize;
@@ -107,8 +110,11 @@ pub fn repair(dir: &Path) -> Result<RepairReport, JournalError> {
     }
     let chain = salvage::longest_chain(&db.join("db"))?;
     let salvaged: u64 = chain.iter().map(|found| found.header.len()).sum();
-    let summary = if salvaged > report.events {
-        from_raw(&db.join("db"), &chain, &target)?
+    let run = chain.first().map_or(String::new(), |found| found.header.id.to_string());
+    let ahead = Promised::read(std::fs::read(db.join(AHEAD_FILE)).unwrap_or_default(), &run);
+    let promised = if ahead.frame(salvaged).is_some() { ahead.end() } else { salvaged };
+    let summary = if promised > report.events {
+        from_raw(&db.join("db"), &chain, &ahead, &target)?
     } else if report.blocks > 0 {
         from_database(dir, report.blocks, &target)?
     } else {
@@ -116,7 +122,7 @@ pub fn repair(dir: &Path) -> Result<RepairReport, JournalError> {
         return Err(JournalError::Unreadable { path, problem });
     };
     let events = summary.inputs + summary.derived;
-    let committed = Anchor::read(&dir.join(ANCHOR_FILE))?.map_or(0, |anchor| anchor.seq);
+    let committed = Anchor::read(&dir.join(ANCHOR_FILE))?.map_or(0, |anchor| anchor.seq).max(ahead.end());
     let kept_at = swap(dir, &target)?;
     keep_time(&kept_at, dir);
     Ok(RepairReport {
@@ -141,7 +147,13 @@ fn from_database(dir: &Path, count: u64, target: &Path) -> Result<JournalSummary
     writer.finish()
 }
 
-fn from_raw(file: &Path, chain: &[salvage::Found], target: &Path) -> Result<JournalSummary, JournalError> {
+/// From the blocks in the raw file, and those that only the write-ahead area holds.
+fn from_raw(
+    file: &Path,
+    chain: &[salvage::Found],
+    ahead: &Promised,
+    target: &Path,
+) -> Result<JournalSummary, JournalError> {
     let mut database = File::open(file).map_err(failed(file, "opening the database file"))?;
     let run_id = chain.first().map_or([0; 32], |found| found.header.id.0);
     let (mut decoder, mut block, mut writer) = (Decoder::new(), Block::default(), None);
@@ -159,10 +171,14 @@ fn from_raw(file: &Path, chain: &[salvage::Found], target: &Path) -> Result<Jour
         };
         writer.append_frame(&frame)?;
     }
-    match writer {
-        Some(writer) => writer.finish(),
-        None => JournalWriter::create(target, run_id)?.finish(),
+    let mut writer = match writer {
+        Some(writer) => writer,
+        None => JournalWriter::create(target, run_id)?,
+    };
+    while let Some(frame) = ahead.frame(writer.next_seq()) {
+        writer.append_frame(frame)?;
     }
+    writer.finish()
 }
 
 /// Puts the repaired journal in the damaged one's place; returns where that went.

@@ -9,7 +9,8 @@
 //! changed byte of the seal is named too.
 
 use crate::error::JournalError;
-use crate::writer::{DB_FOLDER, JournalSummary};
+use crate::hashes::JournalSummary;
+use crate::writer::DB_FOLDER;
 use onetape_tape::codec::Hash;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -8,6 +8,8 @@ use crate::copy::is_in_use;
 use crate::error::JournalError;
 use crate::guard::guarded;
 use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +20,9 @@ pub(crate) const VALUE_MAX: usize = 24 << 10;
 const _: () = assert!(18 * (VALUE_MAX + 64) < SEGMENT / 4);
 /// Bytes of sled's segments.
 const SEGMENT: usize = 2 << 20;
+
+/// The write-ahead area's file in the database's folder.
+pub(crate) const AHEAD_FILE: &str = "ahead";
 
 /// Longest wait for sled's threads to let go of a closed database.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
@@ -63,6 +68,21 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When flush or sync fails.
     fn commit(&mut self) -> Result<(), JournalError>;
+    /// Makes the write-ahead area so many zero bytes long, durably; none removes it.
+    ///
+    /// # Errors
+    /// No space, or the medium refuses.
+    fn reserve_ahead(&mut self, bytes: usize) -> Result<(), JournalError>;
+    /// Writes into the write-ahead area; durable when it returns.
+    ///
+    /// # Errors
+    /// When the write or its sync fails.
+    fn write_ahead(&mut self, at: usize, bytes: &[u8]) -> Result<(), JournalError>;
+    /// The write-ahead area; empty where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn read_ahead(&self) -> Result<Vec<u8>, JournalError>;
     /// One value.
     ///
     /// # Errors
@@ -90,6 +110,8 @@ pub struct SledStore {
     path: PathBuf,
     /// Second descriptor of the database file, for `sync_data`.
     file: Arc<File>,
+    /// The write-ahead area of the handle that reserved it.
+    ahead: Option<File>,
 }
 
 #[derive(Debug)]
@@ -129,7 +151,12 @@ impl SledStore {
             what: "opening the database file",
             problem: e.to_string(),
         })?;
-        Ok(SledStore { open: Some(Arc::new(open)), path: path.to_path_buf(), file: Arc::new(file) })
+        Ok(SledStore {
+            open: Some(Arc::new(open)),
+            path: path.to_path_buf(),
+            file: Arc::new(file),
+            ahead: None,
+        })
     }
 
     fn database(&self) -> &OpenDatabase {
@@ -193,6 +220,40 @@ impl Store for SledStore {
         Ok(())
     }
 
+    fn reserve_ahead(&mut self, bytes: usize) -> Result<(), JournalError> {
+        let path = self.path.join(AHEAD_FILE);
+        self.ahead = None;
+        let done = if bytes > 0 {
+            // Written, not only allocated: the first write to an allocated block changes the file's map of blocks.
+            File::create(&path).and_then(|mut file| {
+                file.write_all(&vec![0; bytes])?;
+                file.sync_all()?;
+                self.ahead = Some(file);
+                Ok(())
+            })
+        } else {
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+                done => done,
+            }
+        };
+        done.and_then(|()| crate::folder::sync(&self.path))
+            .map_err(|e| self.failed("reserving the write-ahead area", e))
+    }
+
+    fn write_ahead(&mut self, at: usize, bytes: &[u8]) -> Result<(), JournalError> {
+        let Some(file) = &self.ahead else { return Err(self.failed("writing ahead", "no area is reserved")) };
+        let done = file.write_all_at(bytes, at as u64).and_then(|()| file.sync_data());
+        done.map_err(|e| self.failed("writing ahead", e))
+    }
+
+    fn read_ahead(&self) -> Result<Vec<u8>, JournalError> {
+        match std::fs::read(self.path.join(AHEAD_FILE)) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(|e| self.failed("reading the write-ahead area", e)),
+        }
+    }
+
     fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
         let value = self.call("reading", || self.tree(tree).get(key))?;
         Ok(value.map(|bytes| bytes.to_vec()))
@@ -218,7 +279,7 @@ impl Store for SledStore {
 
     fn share(&self) -> Box<dyn Store> {
         let (open, file) = (self.open.clone(), Arc::clone(&self.file));
-        Box::new(SledStore { open, path: self.path.clone(), file })
+        Box::new(SledStore { open, path: self.path.clone(), file, ahead: None })
     }
 
     fn bytes(&self) -> u64 {

@@ -2,14 +2,15 @@
 //!
 //! It never drops a block; when it falls behind, the loop waits. In a live run it also commits as the
 //! durability level says. Orders leave when they may: at the hand-over of their block, on the thread that
-//! hands it over, or, where they wait for the disk, on the writer's thread after the commit.
+//! hands it over, or, where they wait for the disk, on the writer's thread once the block is in the write-ahead area.
 //!
 //! A live writer looks for blocks by itself, since waking a thread costs the one that wakes it tens of
 //! microseconds: it naps between looks, longer each time, and is woken only when someone waits for it.
 
 use crate::error::JournalError;
+use crate::hashes::JournalSummary;
 use crate::snapshots::Snapshot;
-use crate::writer::{JournalSummary, JournalWriter};
+use crate::writer::JournalWriter;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use onetape_engine::block::Block;
 use onetape_engine::event::Event;
@@ -46,7 +47,7 @@ pub enum Commits {
     AtEnd,
     /// At least so often; orders leave once their block is handed over.
     Every(Duration),
-    /// At least so often, and before an order leaves.
+    /// At least so often; an order leaves once its block is durable in the write-ahead area.
     BeforeOrders(Duration),
 }
 
@@ -93,7 +94,7 @@ impl Issued {
 }
 
 /// Called with what may leave now: by [`JournalThread::put`], or on the writer's thread where orders wait
-/// for a commit.
+/// for the disk.
 pub type OnRelease = Box<dyn FnMut(&[Issued]) -> Result<(), JournalError> + Send>;
 
 /// A journal writer on a thread of its own.
@@ -105,7 +106,7 @@ pub struct JournalThread {
     written: Arc<AtomicU64>,
     /// The writer of a live run; `None` where it sleeps on the channel.
     napping: Option<Thread>,
-    /// Orders that wait for a commit.
+    /// Orders wait for the disk.
     gates_orders: bool,
     /// What orders leave through at the hand-over.
     gate: Option<OnRelease>,
@@ -142,7 +143,7 @@ impl JournalThread {
 
     /// A live run's thread has a gate.
     fn spawn(
-        writer: JournalWriter,
+        mut writer: JournalWriter,
         commits: Commits,
         gate: Option<OnRelease>,
     ) -> Result<JournalThread, JournalError> {
@@ -151,6 +152,9 @@ impl JournalThread {
         let (snapshots, taken) = bounded::<Snapshot>(SNAPSHOTS);
         let written = Arc::new(AtomicU64::new(0));
         let (naps, gates_orders) = (gate.is_some(), commits.gates_orders());
+        if gates_orders {
+            writer.open_ahead()?;
+        }
         let (gate, late_gate) = if gates_orders { (None, gate) } else { (gate, None) };
         let counter = Arc::clone(&written);
         let work = Work { writer, commits, naps, gate: late_gate, snapshots: taken, written: counter };
@@ -244,7 +248,7 @@ struct Work {
     commits: Commits,
     /// Whether it looks for blocks by itself.
     naps: bool,
-    /// What orders leave through after a commit.
+    /// What orders leave through once they are durable.
     gate: Option<OnRelease>,
     snapshots: Receiver<Snapshot>,
     written: Arc<AtomicU64>,
@@ -255,14 +259,21 @@ impl Work {
         let mut issued: Vec<Issued> = Vec::new();
         let mut committed_at = Instant::now();
         let mut is_dirty = false;
+        let interval = self.commits.interval();
+        let is_over = |since: Instant| interval.is_some_and(|interval| since.elapsed() >= interval);
         loop {
             match self.next(blocks, is_dirty.then_some(committed_at)) {
                 Ok(mut block) => {
-                    self.writer.append(&block)?;
-                    self.written.fetch_add(1, Ordering::Relaxed);
                     if self.gate.is_some() {
                         issued.extend(Issued::of(&block));
                     }
+                    // Blocks that queue up behind an order share its write, for one interval at most.
+                    if !issued.is_empty() && (blocks.is_empty() || is_over(committed_at)) {
+                        self.append_and_let_leave(&block, &mut issued)?;
+                    } else {
+                        self.writer.append(&block)?;
+                    }
+                    self.written.fetch_add(1, Ordering::Relaxed);
                     is_dirty = true;
                     block.inputs.clear();
                     block.cold.clear();
@@ -275,28 +286,20 @@ impl Work {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let is_over = self.commits.interval().is_some_and(|interval| committed_at.elapsed() >= interval);
-            let waits = !issued.is_empty();
-            // Blocks that queue up behind an order share its commit, for one interval at most.
-            if is_dirty && (is_over || (waits && blocks.is_empty())) {
-                self.commit(&mut issued)?;
+            if is_dirty && is_over(committed_at) {
+                self.writer.commit()?;
                 (committed_at, is_dirty) = (Instant::now(), false);
             }
-        }
-        if !issued.is_empty() {
-            self.commit(&mut issued)?;
         }
         let journal = self.writer.finish()?;
         Ok(ThreadSummary { journal, cpu: thread_cpu() })
     }
 
-    /// Makes everything durable, then lets leave what waited for it.
-    fn commit(&mut self, issued: &mut Vec<Issued>) -> Result<(), JournalError> {
-        self.writer.commit()?;
-        if let Some(gate) = self.gate.as_mut().filter(|_| !issued.is_empty()) {
-            gate(issued)?;
-            issued.clear();
-        }
+    /// Appends a block and lets leave what waited for it and for those before it; a commit follows in its time.
+    fn append_and_let_leave(&mut self, block: &Block, issued: &mut Vec<Issued>) -> Result<(), JournalError> {
+        let Work { writer, gate, .. } = self;
+        writer.append_awaited(block, || gate.as_mut().map_or(Ok(()), |gate| gate(issued)))?;
+        issued.clear();
         Ok(())
     }
 
@@ -389,13 +392,20 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_waits_for_the_disk_leaves_after_the_commit() {
+    fn an_order_that_waits_for_the_disk_leaves_once_it_is_written_ahead() {
         let disk = MemoryStore::default();
-        disk.hold_commit(1);
+        // The first is the commit that opens the area.
+        disk.hold_commit(2);
         let (mut thread, left) = start(&disk, Commits::BeforeOrders(Duration::from_secs(60)));
         thread.put(sends()).unwrap();
         disk.wait_until_held();
         assert!(left.lock().unwrap().is_empty());
+        disk.release();
+        // The one that follows, the database's, is not waited for.
+        disk.hold_commit(1);
+        while left.lock().unwrap().is_empty() {
+            std::thread::yield_now();
+        }
         disk.release();
         thread.finish().unwrap();
         let left = left.lock().unwrap();

@@ -1,20 +1,16 @@
 //! Writing: blocks become frames, frames become values, commits become anchors.
 
+use crate::ahead::{AREA, Ahead};
 use crate::anchor::{Anchor, AnchorFile};
-use crate::blocks::block_error;
 use crate::copy::is_in_use;
 use crate::error::JournalError;
+use crate::hashes::{HashOnly, JournalSummary};
 use crate::live::LiveLog;
-use crate::reader::JournalReader;
-use crate::refer::Referrer;
-use crate::seal::SealState;
 use crate::snapshots::Snapshot;
-use crate::store::{Pair, SledStore, Store, Tree};
+use crate::store::{SledStore, Store, Tree};
 use onetape_engine::block::Block;
-use onetape_engine::record::{Kind, flags};
-use onetape_tape::codec::{Encoder, HEADER_LEN, Hash, Header, check_frame};
+use onetape_tape::codec::Hash;
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,135 +44,13 @@ pub struct RunHeader {
     pub session: Option<Hash>,
 }
 
-/// Takes in what a journal holds when it is opened to go on.
-pub trait Recovery {
-    /// What may go wrong.
-    type Error: From<JournalError>;
-
-    /// Called first, with the first block and the stored snapshots, newest first.
-    ///
-    /// # Errors
-    /// When the run is not this program's to go on with.
-    fn begin(
-        &mut self,
-        first: &Block,
-        snapshots: &mut dyn Iterator<Item = Snapshot>,
-    ) -> Result<(), Self::Error>;
-
-    /// Called with every intact block in order and the hash of the block before it.
-    ///
-    /// # Errors
-    /// When the block is not what its inputs derive.
-    fn block(&mut self, block: &Block, previous: Hash) -> Result<(), Self::Error>;
-}
-
-/// Totals of a finished journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct JournalSummary {
-    /// Hash of the last block: fixes every byte before it.
-    pub head_hash: Hash,
-    /// BLAKE3 over the derived lanes alone: equal in every journal mode.
-    pub derived_hash: Hash,
-    /// Inputs.
-    pub inputs: u64,
-    /// Derived events.
-    pub derived: u64,
-    /// Blocks.
-    pub blocks: u64,
-    /// Bytes of all frames.
-    pub frame_bytes: u64,
-    /// Bytes of the database file.
-    pub stored_bytes: u64,
-}
-
-/// Hashes sealed blocks the way a journal does, storing nothing (journal mode `off`).
-#[derive(Debug)]
-pub struct HashOnly {
-    encoder: Encoder,
-    /// In mode `refs`.
-    referrer: Option<Referrer>,
-    id: Hash,
-    frame: Vec<u8>,
-    derived: blake3::Hasher,
-    summary: JournalSummary,
-}
-
-impl HashOnly {
-    /// For a run of this id.
-    pub fn new(run_id: [u8; 32]) -> HashOnly {
-        HashOnly {
-            encoder: Encoder::new(),
-            referrer: None,
-            id: Hash(run_id),
-            frame: Vec::new(),
-            derived: blake3::Hasher::new(),
-            summary: JournalSummary::default(),
-        }
-    }
-
-    /// As a journal does that refers to the inputs of a session (mode `refs`).
-    #[must_use]
-    pub fn referring(mut self, session: Hash) -> HashOnly {
-        self.referrer = Some(Referrer::new(session));
-        self
-    }
-
-    /// Takes a block into the hashes; its frame stays in the buffer until the next.
-    ///
-    /// # Errors
-    /// When the block cannot be encoded.
-    pub fn append(&mut self, block: &Block) -> Result<(), JournalError> {
-        let HashOnly { encoder, referrer, id, frame, summary, .. } = self;
-        let sealed = match referrer {
-            None => encoder.encode(block, id, &summary.head_hash, frame),
-            Some(referrer) => {
-                let references = referrer.refer(block);
-                encoder.encode_referring(block, &references, id, &summary.head_hash, frame)
-            }
-        };
-        let sealed = sealed.map_err(|source| block_error("the run", block.first_seq, source))?;
-        self.enter(&sealed.header, sealed.hash, sealed.derived);
-        Ok(())
-    }
-
-    /// Takes a block's frame into the hashes as it is.
-    fn append_frame(&mut self, frame: &[u8]) -> Result<Header, JournalError> {
-        let at = |seq| move |source| block_error("the run", seq, source);
-        let seq = self.summary.inputs + self.summary.derived;
-        let (header, hash) = check_frame(frame).map_err(at(seq))?;
-        let follows = header.previous == self.summary.head_hash && header.first_seq == seq;
-        if !follows || header.id != self.id {
-            let problem = "the block does not follow the one before it, or is of another run".to_string();
-            return Err(JournalError::Chain { path: "the run".to_string(), seq, problem });
-        }
-        self.frame.clear();
-        self.frame.extend_from_slice(frame);
-        let start = HEADER_LEN + header.inputs_len as usize + header.cold_len as usize;
-        self.enter(&header, hash, start..start + header.derived_len as usize);
-        Ok(header)
-    }
-
-    /// Counts the block whose frame is in the buffer.
-    fn enter(&mut self, header: &Header, hash: Hash, derived: Range<usize>) {
-        self.derived.update(&self.frame[derived]);
-        self.summary.head_hash = hash;
-        self.summary.inputs += u64::from(header.inputs);
-        self.summary.derived += u64::from(header.derived);
-        self.summary.blocks += 1;
-        self.summary.frame_bytes += self.frame.len() as u64;
-    }
-
-    /// The totals so far.
-    pub fn summary(&self) -> JournalSummary {
-        JournalSummary { derived_hash: Hash(*self.derived.finalize().as_bytes()), ..self.summary }
-    }
-}
-
 /// Appends blocks to a journal.
 pub struct JournalWriter {
-    store: Box<dyn Store>,
+    pub(crate) store: Box<dyn Store>,
     anchor: Option<AnchorFile>,
     hashes: HashOnly,
+    /// What the next [`JournalWriter::append_awaited`] writes; `None` where nobody waits for single blocks.
+    ahead: Option<Ahead>,
     commits: u64,
     next_seq: u64,
     failure: Option<JournalError>,
@@ -236,52 +110,25 @@ impl JournalWriter {
         Ok(JournalWriter { dir: Some(dir.to_path_buf()), ..writer })
     }
 
-    /// Opens a journal whose process died, to go on where it ended; also one that was repaired since, whose seal is
-    /// superseded then: it is kept as a file of the journal. Whether a run ended its log says, not the seal. Each intact block goes to `recovery`,
-    /// in order; what follows them was never promised to anyone and is removed.
-    ///
-    /// # Errors
-    /// The run ended, or the journal is in use, unreadable, never committed, or shorter than its anchor, or `recovery` fails.
-    pub fn resume<R: Recovery>(dir: &Path, recovery: &mut R) -> Result<JournalWriter, R::Error> {
-        let path = dir.display().to_string();
-        if !dir.join(DB_FOLDER).join("db").is_file() {
-            return Err(JournalError::Missing { path }.into());
-        }
-        match crate::seal::check_seal(dir)? {
-            SealState::Missing => {}
-            SealState::Intact(_) => supersede_seal(dir)?,
-            SealState::Broken(problem) => return Err(JournalError::Unreadable { path, problem }.into()),
-        }
-        let anchor_path = dir.join(ANCHOR_FILE);
-        let anchor = Anchor::read(&anchor_path)?.ok_or(JournalError::Uncommitted { path: path.clone() })?;
-        let store = SledStore::open(&dir.join(DB_FOLDER))?;
-        let reader = JournalReader::over(Box::new(store), Some(anchor), path.clone())?;
-        if reader.header().session.is_some() {
-            let problem = "it is a replay's, whose inputs are a session's: replay that again".to_string();
-            return Err(JournalError::Unreadable { path, problem }.into());
-        }
-        let hashes = walk(&reader, anchor, recovery)?;
+    /// The writer of a journal in `dir` that was read up to its last intact block.
+    pub(crate) fn recovered(
+        dir: &Path,
+        store: Box<dyn Store>,
+        anchor: Anchor,
+        hashes: HashOnly,
+    ) -> Result<JournalWriter, JournalError> {
         let next_seq = hashes.summary.inputs + hashes.summary.derived;
-        let mut store = reader.into_store();
-        for tree in [Tree::Blocks, Tree::Snapshots] {
-            let stray: Result<Vec<Pair>, JournalError> =
-                store.iterate(tree, &block_key(next_seq, 0)).collect();
-            for (key, _) in stray? {
-                store.remove(tree, &key)?;
-            }
-        }
-        let mut writer = JournalWriter {
+        Ok(JournalWriter {
             store,
-            anchor: Some(AnchorFile::open(&anchor_path)?),
+            anchor: Some(AnchorFile::open(&dir.join(ANCHOR_FILE))?),
             hashes,
+            ahead: None,
             commits: anchor.count,
             next_seq,
             failure: None,
             dir: Some(dir.to_path_buf()),
             sealed: Arc::new(AtomicU64::new(next_seq)),
-        };
-        writer.commit()?;
-        Ok(writer)
+        })
     }
 
     /// A journal over any store, without an anchor file.
@@ -307,11 +154,15 @@ impl JournalWriter {
         };
         let bytes = serde_json::to_vec(&header).expect("a run header is plain fields");
         store.put(Tree::Meta, HEADER_KEY, &bytes)?;
-        let hashes = HashOnly { referrer: session.map(Referrer::new), ..HashOnly::new(run_id) };
+        let hashes = match session {
+            Some(session) => HashOnly::new(run_id).referring(session),
+            None => HashOnly::new(run_id),
+        };
         Ok(JournalWriter {
             store,
             anchor,
             hashes,
+            ahead: None,
             commits: 0,
             next_seq: 0,
             failure: None,
@@ -341,7 +192,42 @@ impl JournalWriter {
     fn append_unlatched(&mut self, block: &Block) -> Result<(), JournalError> {
         assert_eq!(block.first_seq, self.next_seq, "blocks are appended in log order");
         self.hashes.append(block)?;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.push(self.next_seq, &self.hashes.frame);
+        }
         self.put_frame(block.len() as u64)
+    }
+
+    /// Appends a block that someone waits for: `then` is called as soon as the block and all before it are durable,
+    /// in the write-ahead area where there is one. The database takes the block afterwards.
+    ///
+    /// # Errors
+    /// As [`JournalWriter::append`] and [`JournalWriter::commit`], and what `then` returns: latched.
+    pub fn append_awaited(
+        &mut self,
+        block: &Block,
+        then: impl FnOnce() -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        self.latched(|writer| {
+            assert_eq!(block.first_seq, writer.next_seq, "blocks are appended in log order");
+            writer.hashes.append(block)?;
+            let mut is_durable = false;
+            if let Some(ahead) = &mut writer.ahead {
+                ahead.push(writer.next_seq, &writer.hashes.frame);
+                if let Some((at, pages)) = ahead.pages() {
+                    writer.store.write_ahead(at, pages)?;
+                    ahead.written();
+                    is_durable = true;
+                }
+            }
+            if is_durable {
+                then()?;
+                return writer.put_frame(block.len() as u64);
+            }
+            writer.put_frame(block.len() as u64)?;
+            writer.commit_unlatched()?;
+            then()
+        })
     }
 
     /// Appends a block's frame as it is, which must be of this run and follow the last one; durable after the
@@ -405,12 +291,31 @@ impl JournalWriter {
     /// # Errors
     /// A failed flush, sync or anchor write: latched.
     pub fn commit(&mut self) -> Result<(), JournalError> {
+        self.latched(JournalWriter::commit_unlatched)
+    }
+
+    fn commit_unlatched(&mut self) -> Result<(), JournalError> {
+        self.store.commit()?;
+        self.commits += 1;
+        let hash = self.hashes.summary.head_hash;
+        let anchor = Anchor { count: self.commits, seq: self.next_seq, hash };
+        self.anchor.as_mut().map_or(Ok(()), |file| file.write(anchor))?;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.restart();
+        }
+        Ok(())
+    }
+
+    /// Reserves the write-ahead area, for [`JournalWriter::append_awaited`].
+    ///
+    /// # Errors
+    /// No space, or a failed write: latched.
+    pub fn open_ahead(&mut self) -> Result<(), JournalError> {
         self.latched(|writer| {
-            writer.store.commit()?;
-            writer.commits += 1;
-            let anchor =
-                Anchor { count: writer.commits, seq: writer.next_seq, hash: writer.hashes.summary.head_hash };
-            writer.anchor.as_mut().map_or(Ok(()), |file| file.write(anchor))
+            writer.store.reserve_ahead(AREA)?;
+            writer.ahead = Some(Ahead::default());
+            // What was appended before is in no batch.
+            writer.commit_unlatched()
         })
     }
 
@@ -420,6 +325,9 @@ impl JournalWriter {
     /// A failed commit, or a file that cannot be sealed.
     pub fn finish(mut self) -> Result<JournalSummary, JournalError> {
         self.commit()?;
+        if self.ahead.is_some() {
+            self.store.reserve_ahead(0)?;
+        }
         let mut summary = JournalSummary { stored_bytes: self.store.bytes(), ..self.hashes.summary() };
         let JournalWriter { store, anchor, dir, .. } = self;
         drop((store, anchor));
@@ -429,61 +337,6 @@ impl JournalWriter {
         }
         Ok(summary)
     }
-}
-
-/// Takes the seal off a repaired journal of a run that did not end.
-fn supersede_seal(dir: &Path) -> Result<(), JournalError> {
-    let reader = JournalReader::open(dir)?;
-    if reader.header().session.is_some() || has_ended(&reader)? {
-        return Err(JournalError::Closed { path: reader.path().to_string() });
-    }
-    drop(reader);
-    crate::seal::supersede(dir)
-}
-
-/// Whether the last input is the one that ends a run.
-fn has_ended(reader: &JournalReader) -> Result<bool, JournalError> {
-    let (mut blocks, mut block, mut ended) = (reader.blocks(), Block::default(), false);
-    while blocks.next_block(&mut block)? {
-        let last = block.inputs.last();
-        ended = last.is_some_and(|last| last.kind == Kind::Seal as u8 && last.has(flags::END));
-    }
-    Ok(ended)
-}
-
-/// Hands every intact block on and hashes it again; the anchor's promise must hold.
-fn walk<R: Recovery>(reader: &JournalReader, anchor: Anchor, recovery: &mut R) -> Result<HashOnly, R::Error> {
-    let id: Hash = reader.header().run_id.parse().map_err(|_| JournalError::Unreadable {
-        path: reader.path().to_string(),
-        problem: "its run header holds no run id".to_string(),
-    })?;
-    let mut hashes = HashOnly::new(id.0);
-    let (mut blocks, mut block) = (reader.blocks(), Block::default());
-    let mut at_anchor = None;
-    loop {
-        let (next_seq, previous) = (blocks.next_seq(), blocks.head());
-        if next_seq == anchor.seq {
-            at_anchor = Some(previous);
-        }
-        match blocks.next_block(&mut block) {
-            Ok(true) => {}
-            Ok(false) => break,
-            // Behind the anchor begins what no one was told is safe.
-            Err(_) if next_seq >= anchor.seq => break,
-            Err(error) => return Err(error.into()),
-        }
-        hashes.append(&block)?;
-        if next_seq == 0 {
-            recovery.begin(&block, &mut crate::snapshots::newest_first(reader.store())?)?;
-        }
-        recovery.block(&block, previous)?;
-    }
-    if at_anchor != Some(anchor.hash) {
-        let problem = format!("the anchor promises {} events that the blocks do not hold", anchor.seq);
-        let (path, seq) = (reader.path().to_string(), blocks.next_seq());
-        return Err(JournalError::Chain { path, seq, problem }.into());
-    }
-    Ok(hashes)
 }
 
 /// Opens and closes a closed database until that leaves every byte as it is, so that the seal stays true while

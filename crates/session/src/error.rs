@@ -95,6 +95,24 @@ pub enum RunError {
         /// What the fills add up to.
         found: String,
     },
+    /// An order left although it was to wait for the disk, and the journal does not hold it.
+    #[error(
+        "{path}: line {line}: order {order} (seq {seq}) left at durability `order`, but the journal ends at seq \
+         {end}: what the disk had acknowledged is lost; compare with `onetape audit verify`, and once you know what \
+         became of the order, remove that line and those after it to resume without it"
+    )]
+    LostRelease {
+        /// The log of released orders.
+        path: String,
+        /// Its line.
+        line: usize,
+        /// Order.
+        order: u32,
+        /// Seq of the state change that sent it.
+        seq: u64,
+        /// Seq after the journal's last intact block.
+        end: u64,
+    },
     /// A fork that cannot be made.
     #[error("{path}: cannot fork: {problem}")]
     Fork {

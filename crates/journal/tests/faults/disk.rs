@@ -37,32 +37,57 @@ fn is_prefix(reader: &JournalReader, written: &[Block], committed: u64) -> Resul
 struct Run {
     writer: JournalWriter,
     anchor: Anchor,
+    /// Seq up to which the writer said that everything is durable.
+    acknowledged: u64,
 }
 
 impl Run {
-    fn start(disk: &MemoryStore) -> Run {
+    fn start(disk: &MemoryStore, writes_ahead: bool) -> Run {
         let mut writer = JournalWriter::over_store(Box::new(disk.clone()), RUN).unwrap();
-        writer.commit().unwrap();
+        let begun = if writes_ahead { writer.open_ahead() } else { writer.commit() };
+        begun.unwrap();
         let anchor = Anchor { count: 1, seq: 0, hash: writer.head() };
-        Run { writer, anchor }
+        Run { writer, anchor, acknowledged: 0 }
+    }
+
+    /// As orders wait: acknowledged by the write-ahead area, before the database has the block; the anchor stays behind.
+    fn append_awaited(&mut self, block: &Block) -> Result<(), JournalError> {
+        let Run { writer, acknowledged, .. } = self;
+        writer.append_awaited(block, || {
+            *acknowledged = end(block);
+            Ok(())
+        })
+    }
+
+    fn append_and_commit(&mut self, block: &Block) -> Result<(), JournalError> {
+        self.writer.append(block)?;
+        self.commit(end(block))
     }
 
     fn commit(&mut self, seq: u64) -> Result<(), JournalError> {
         self.writer.commit()?;
         self.anchor = Anchor { count: self.anchor.count + 1, seq, hash: self.writer.head() };
+        self.acknowledged = seq;
         Ok(())
     }
 }
 
 /// What was committed is there, what is there was written.
-fn judge(found: MemoryStore, anchor: Anchor, written: &[Block], counts: &mut Counts, seed: u64) {
+fn judge(
+    found: MemoryStore,
+    (anchor, acknowledged): (Anchor, u64),
+    written: &[Block],
+    counts: &mut Counts,
+    seed: u64,
+) {
     let reader = reader(found, anchor).unwrap();
-    let prefix = is_prefix(&reader, written, anchor.seq);
+    let prefix = is_prefix(&reader, written, acknowledged);
     counts.check(prefix.is_ok(), seed, || prefix.clone().unwrap_err());
     let report = reader.verify();
     counts.check(report.ok, seed, || report.message.clone());
     counts.tally(match prefix {
-        Ok(seq) if seq > anchor.seq => "found with blocks that were not committed",
+        Ok(seq) if seq > acknowledged => "found with blocks that were not committed",
+        Ok(seq) if seq > anchor.seq => "found with blocks written ahead of the database",
         Ok(_) => "found as last committed",
         Err(_) => "LOST",
     });
@@ -98,42 +123,58 @@ pub fn power_cuts(trials: u64, seed: u64) -> Counts {
         let count = 1 + rng.below(6);
         let written = blocks(&mut rng, count);
         let disk = MemoryStore::default();
-        let mut run = Run::start(&disk);
+        let writes_ahead = rng.chance(50);
+        let mut run = Run::start(&disk, writes_ahead);
         let stop = rng.below(written.len() + 1);
         for block in &written[..stop] {
-            run.writer.append(block).unwrap();
-            if rng.chance(40) {
-                run.commit(end(block)).unwrap();
+            match rng.below(10) {
+                0..3 => run.append_and_commit(block).unwrap(),
+                3..7 if writes_ahead => run.append_awaited(block).unwrap(),
+                _ => run.writer.append(block).unwrap(),
             }
         }
         counts.trials += 1;
         if rng.chance(25) {
-            let anchor = run.anchor;
-            let found = during_a_slow_sync(&disk, run, &mut rng, &mut counts);
-            judge(found, anchor, &written, &mut counts, seed);
+            let told = (run.anchor, run.acknowledged);
+            let waiting = written.get(stop).filter(|_| writes_ahead && rng.chance(50));
+            let found = during_a_slow_sync(&disk, run, waiting, &mut rng, &mut counts);
+            judge(found, told, &written, &mut counts, seed);
             // The sync returned after all, and the machine stayed up: everything is there.
-            let all = written[..stop].last().map_or(0, end);
+            let all = waiting.or(written[..stop].last()).map_or(0, end);
             let whole = disk.after_power_cut(|_| Fate::Dropped);
-            let prefix = is_prefix(&reader(whole, anchor).unwrap(), &written, all);
+            let prefix = is_prefix(&reader(whole, told.0).unwrap(), &written, all);
             counts.check(prefix == Ok(all), seed, || format!("after the slow sync: {prefix:?}"));
         } else {
             let found = cut(&disk, &mut rng, &mut counts);
-            judge(found, run.anchor, &written, &mut counts, seed);
+            judge(found, (run.anchor, run.acknowledged), &written, &mut counts, seed);
         }
     }
     counts
 }
 
-/// Cuts the power while a commit waits for the medium; nobody was told that it is durable.
-fn during_a_slow_sync(disk: &MemoryStore, mut run: Run, rng: &mut Rng, counts: &mut Counts) -> MemoryStore {
+/// Cuts the power while a commit, or the write ahead of a block, waits for the medium; nobody was told that it is
+/// durable.
+fn during_a_slow_sync(
+    disk: &MemoryStore,
+    mut run: Run,
+    waiting: Option<&Block>,
+    rng: &mut Rng,
+    counts: &mut Counts,
+) -> MemoryStore {
     disk.hold_commit(1);
-    let syncing = std::thread::spawn(move || run.writer.commit());
-    disk.wait_until_held();
-    let found = cut(disk, rng, counts);
-    disk.release();
-    syncing.join().unwrap().unwrap();
-    counts.tally("cuts during a slow sync");
-    found
+    std::thread::scope(|scope| {
+        let syncing = scope.spawn(move || match waiting {
+            Some(block) => run.append_awaited(block),
+            None => run.writer.commit(),
+        });
+        disk.wait_until_held();
+        let found = cut(disk, rng, counts);
+        disk.release();
+        syncing.join().unwrap().unwrap();
+        let during = waiting.map_or("cuts during a slow sync", |_| "cuts during a slow write ahead");
+        counts.tally(during);
+        found
+    })
 }
 
 /// A write that is acknowledged, synced, and is not where it should be: named, or without effect.
@@ -145,7 +186,7 @@ pub fn betrayed_writes(trials: u64, seed: u64) -> Counts {
         let count = 2 + rng.below(6);
         let written = blocks(&mut rng, count);
         let disk = MemoryStore::default();
-        let mut run = Run::start(&disk);
+        let mut run = Run::start(&disk, false);
         // Puts and commits of a run of this many blocks; a commit cannot be betrayed.
         let operation = disk.operations() + 1 + rng.below(written.len()) as u64;
         let is_lost = rng.chance(50);
@@ -184,9 +225,11 @@ pub fn betrayed_writes(trials: u64, seed: u64) -> Counts {
 pub fn failing_operations(seed: u64) -> Counts {
     let mut counts = Counts::default();
     for fault in [Fault::Broken, Fault::FailsOnce, Fault::Full] {
-        for n in 1.. {
-            if !failing_operation(n, fault, seed, &mut counts) {
-                break;
+        for writes_ahead in [false, true] {
+            for n in 1.. {
+                if !failing_operation(n, fault, writes_ahead, seed, &mut counts) {
+                    break;
+                }
             }
         }
     }
@@ -194,14 +237,18 @@ pub fn failing_operations(seed: u64) -> Counts {
 }
 
 /// False when the run has fewer than `n` operations after its start.
-fn failing_operation(n: u64, fault: Fault, seed: u64, counts: &mut Counts) -> bool {
+fn failing_operation(n: u64, fault: Fault, writes_ahead: bool, seed: u64, counts: &mut Counts) -> bool {
     let written = blocks(&mut Rng(seed), 8);
     let disk = MemoryStore::default();
-    let mut run = Run::start(&disk);
+    let mut run = Run::start(&disk, writes_ahead);
     disk.inject(disk.operations() + n, fault);
     let mut failure = None;
-    for block in &written {
-        let done = run.writer.append(block).and_then(|()| run.commit(end(block)));
+    for (index, block) in written.iter().enumerate() {
+        let done = if writes_ahead && index % 3 < 2 {
+            run.append_awaited(block)
+        } else {
+            run.append_and_commit(block)
+        };
         failure = failure.or(done.err());
     }
     let Some(failure) = failure else { return false };
@@ -217,7 +264,11 @@ fn failing_operation(n: u64, fault: Fault, seed: u64, counts: &mut Counts) -> bo
     // The medium serves again, the writer does not.
     disk.heal();
     let is_final = latched(run.writer.append(&written[0])) && latched(run.writer.commit());
+    if writes_ahead {
+        counts.tally("of them while writing ahead");
+    }
     counts.check(is_latched && is_final, n, || format!("{fault:?}: not latched after {failure}"));
-    judge(disk.after_power_cut(|_| Fate::Dropped), run.anchor, &written, counts, n);
+    let told = (run.anchor, run.acknowledged);
+    judge(disk.after_power_cut(|_| Fate::Dropped), told, &written, counts, n);
     true
 }

@@ -16,7 +16,7 @@ use super::journal::Folder;
 use super::loopback::{self, Over};
 use super::paced::{Watch, bare, hiccups, run, syncs};
 use super::path::{LivePath, Released, Stages};
-use super::stages::{LatencyReport, Stage, rows};
+use super::stages::{LatencyReport, Stage, histogram, rows};
 use super::tape::Walk;
 use crate::error::RunError;
 use crate::live::Durability;
@@ -105,14 +105,15 @@ pub fn latency(plan: &LatencyPlan, progress: &mut dyn FnMut(&str)) -> Result<Lat
     progress("live path in process");
     let (found, released) = in_process(plan, &tape, &dir("process"))?;
     progress("bare echo over loopback");
-    let echo = loopback::run(plan, &tape, Over::Echo)?;
+    let (echo, _) = loopback::run(plan, &tape, Over::Echo)?;
     progress("live path over loopback");
-    let wire = loopback::run(plan, &tape, Over::Live(&dir("loopback")))?;
+    let (wire, _) = loopback::run(plan, &tape, Over::Live(&dir("loopback")))?;
     progress("orders that wait for the disk, over loopback, between bare syncs");
     // The disk's own cost drifts: it is taken before and after.
     let mut sync = syncs(folder.path())?;
-    let waited = loopback::run(&durable, &Paced::of(&durable), Over::Live(&dir("durable")))?;
+    let (waited, at_gate) = loopback::run(&durable, &Paced::of(&durable), Over::Live(&dir("durable")))?;
     sync.add(syncs(folder.path())?).expect("both histograms have the same bounds");
+    let disk = at_gate.map_or_else(histogram, |released| released.gate);
     let stages = vec![
         Stage::new("sync", "calibration: two bare syncs of a file", sync),
         Stage::new("hiccup", "calibration: a thread that only waits", hiccup),
@@ -123,11 +124,14 @@ pub fn latency(plan: &LatencyPlan, progress: &mut dyn FnMut(&str)) -> Result<Lat
         Stage::new("journal", "a sealed block handed to the journal thread, its orders out", found.handover),
         Stage::new("gate", "block to be handed over → its order free to leave", released.gate),
         Stage::new("bytes", "order as bytes", released.bytes),
+        Stage::new("decide", "of quotes with an order: taken → block to be handed over", released.decide),
+        Stage::new("came", "of quotes with an order: planned → taken", released.came),
         Stage::new("event", "planned → applied, every event", found.event),
         Stage::new("order", "planned → order bytes, in process", released.order),
         Stage::new("echo", "calibration: planned → echoed over loopback, the same threads", echo),
         Stage::new("wire", "planned → order bytes received over loopback", wire),
         Stage::new("durable", "the same, orders waiting for the disk", waited),
+        Stage::new("disk", "of it: block to be handed over → durable, its order free to leave", disk),
     ];
     let rows = rows(&stages, plan.durability);
     let tape = format!(
@@ -158,7 +162,7 @@ mod tests {
         let report = latency(&plan, &mut |_| {}).unwrap();
         for stage in &report.stages {
             let events = match stage.name {
-                "gate" | "bytes" | "order" | "echo" | "wire" | "durable" => 40,
+                "gate" | "bytes" | "decide" | "came" | "order" | "echo" | "wire" | "durable" | "disk" => 40,
                 "journal" => stage.count.max(40),
                 "sync" => 2 * super::super::paced::SYNC_PAIRS as u64,
                 _ => 2_000,

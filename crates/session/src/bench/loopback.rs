@@ -10,7 +10,7 @@
 use super::latency::{LatencyPlan, Paced};
 use super::machine::{Pinned, Place};
 use super::paced::{Parcel, QUEUE, Watch, drain, planned};
-use super::path::{LivePath, ORDER_LEN, Send, order_bytes, order_of, order_on};
+use super::path::{LivePath, ORDER_LEN, Released, Send, order_bytes, order_of, order_on};
 use super::stages::histogram;
 use crate::error::RunError;
 use crossbeam::channel::{Sender, bounded};
@@ -116,8 +116,11 @@ fn echo(
     })
 }
 
-/// Runs the paced tape over a connection; latency of every order that counts.
-pub(super) fn run(plan: &LatencyPlan, tape: &Paced, over: Over<'_>) -> Result<Histogram<u64>, RunError> {
+/// Latency of every order that counts, and of the live path what was measured at its gate.
+pub(super) type Found = (Histogram<u64>, Option<Released>);
+
+/// Runs the paced tape over a connection.
+pub(super) fn run(plan: &LatencyPlan, tape: &Paced, over: Over<'_>) -> Result<Found, RunError> {
     let (market, run) = connect()?;
     let watch = Watch(Instant::now());
     let mut to = run.try_clone().map_err(failed)?;
@@ -135,19 +138,19 @@ pub(super) fn run(plan: &LatencyPlan, tape: &Paced, over: Over<'_>) -> Result<Hi
         let receiving = scope.spawn(move || receive(plan, watch, start_ns, market));
         scope.spawn(move || source(watch, start_ns, plan.rate, from, &sender));
         let done = match path {
-            None => echo(plan, queue, &mut order_out),
+            None => echo(plan, queue, &mut order_out).map(|()| None),
             Some(mut path) => drain(queue, |parcel| {
                 let Some((n, parcel)) = parcel else { return path.idle() };
                 path.take(n, parcel).map(|()| Duration::ZERO)
             })
-            .and_then(|()| path.finish().map(|_| ())),
+            .and_then(|()| path.finish().map(|(_, released)| Some(released))),
         };
         // Whatever happened here, the other threads are told that nothing more comes.
         run.shutdown(Shutdown::Both).ok();
         let received = receiving.join().map_err(|_| RunError::Thread { thread: "receiver" })?;
         let sent = sending.join().map_err(|_| RunError::Thread { thread: "sender" })?;
-        done?;
+        let released = done?;
         sent.map_err(failed)?;
-        received.map_err(failed)
+        Ok((received.map_err(failed)?, released))
     })
 }

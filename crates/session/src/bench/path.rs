@@ -76,16 +76,17 @@ impl Clock for WatchClock {
     fn observe(&mut self, _: Nanos) {}
 }
 
-/// When each order was planned and handed over; both threads know an order by its index.
+/// When each order was planned, its quote taken and its block handed over; both threads know an order by its index.
 struct Instants {
     planned: Vec<AtomicU64>,
+    taken: Vec<AtomicU64>,
     handed: Vec<AtomicU64>,
 }
 
 impl Instants {
     fn new(orders: usize) -> Instants {
         let zeros = || (0..orders).map(|_| AtomicU64::new(0)).collect();
-        Instants { planned: zeros(), handed: zeros() }
+        Instants { planned: zeros(), taken: zeros(), handed: zeros() }
     }
 
     fn note(list: &[AtomicU64], order: OrderIx, ns: u64) {
@@ -104,6 +105,8 @@ impl Instants {
 pub(super) struct Released {
     pub(super) gate: Histogram<u64>,
     pub(super) bytes: Histogram<u64>,
+    pub(super) decide: Histogram<u64>,
+    pub(super) came: Histogram<u64>,
     pub(super) order: Histogram<u64>,
 }
 
@@ -162,6 +165,9 @@ fn gate(watch: Watch, instants: Arc<Instants>, released: Arc<Mutex<Released>>, m
             let planned_ns = Instants::of(&instants.planned, issued.order);
             if planned_ns > 0 {
                 let handed_ns = Instants::of(&instants.handed, issued.order);
+                let taken_ns = Instants::of(&instants.taken, issued.order);
+                found.came.saturating_record(taken_ns.saturating_sub(planned_ns));
+                found.decide.saturating_record(handed_ns.saturating_sub(taken_ns));
                 found.gate.saturating_record(free_ns.saturating_sub(handed_ns));
                 found.bytes.saturating_record(done_ns - free_ns);
                 found.order.saturating_record(done_ns.saturating_sub(planned_ns));
@@ -196,7 +202,13 @@ impl LivePath {
         let clock = WatchClock { watch, epoch };
         let orders = (plan.warmup + plan.events) / plan.order_every.max(1) + 2;
         let instants = Arc::new(Instants::new(orders as usize));
-        let empty = Released { gate: histogram(), bytes: histogram(), order: histogram() };
+        let empty = Released {
+            gate: histogram(),
+            bytes: histogram(),
+            decide: histogram(),
+            came: histogram(),
+            order: histogram(),
+        };
         let released = Arc::new(Mutex::new(empty));
         let gate = gate(watch, Arc::clone(&instants), Arc::clone(&released), send);
         let writer = JournalWriter::create(folder, [0; 32])?;
@@ -228,10 +240,11 @@ impl LivePath {
     pub(super) fn take(&mut self, n: u64, parcel: &Parcel) -> Result<(), RunError> {
         let (clock, counts) = (self.clock, n >= self.plan.warmup);
         self.sink.counts = counts;
+        let taken_ns = clock.watch.ns();
         if let Some(order) = order_on(n, self.plan.order_every).filter(|_| counts) {
             Instants::note(&self.sink.instants.planned, order, parcel.planned_ns);
+            Instants::note(&self.sink.instants.taken, order, taken_ns);
         }
-        let taken_ns = clock.watch.ns();
         if let Ok(mut record) = Record::read_from_bytes(&parcel.bytes) {
             // Receipt is stamped once, here.
             record.ts = clock.at(taken_ns).0;

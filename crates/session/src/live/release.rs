@@ -61,11 +61,13 @@ impl ReleaseLog {
         Ok(ReleaseLog { file, path })
     }
 
-    /// Reads what was released before a crash; the journal goes on at `next_seq`.
+    /// Reads what was released before a crash; the journal goes on at `next_seq`. With `waited`, orders left only
+    /// once they were durable.
     ///
     /// # Errors
-    /// When the file cannot be read or a line of it is not one of ours.
-    pub fn recover(run: &Path, next_seq: Seq) -> Result<(ReleaseLog, Found), RunError> {
+    /// When the file cannot be read or a line of it is not one of ours; with `waited` also when an order left that
+    /// the journal does not hold.
+    pub fn recover(run: &Path, next_seq: Seq, waited: bool) -> Result<(ReleaseLog, Found), RunError> {
         let path = run.join(RELEASE_FILE);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -74,16 +76,28 @@ impl ReleaseLog {
         };
         // A line without its end was being written when the process died: nobody was told.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        let mut found = Found::default();
+        let (mut found, mut beyond) = (Found::default(), None);
         for (n, line) in text[..whole].lines().enumerate() {
             let line = serde_json::from_str(line).map_err(|e| RunError::Text {
                 path: path.display().to_string(),
                 problem: format!("line {}: {e}; it is not a log of released orders", n + 1),
             })?;
             match line {
-                Line::Released { seq, .. } => drop(found.released.insert(seq)),
-                Line::Resumed { resumed_at } => drop(found.released.split_off(&resumed_at)),
+                Line::Released { seq, order, .. } => {
+                    found.released.insert(seq);
+                    if seq >= next_seq {
+                        beyond = beyond.or(Some((n + 1, order, seq)));
+                    }
+                }
+                Line::Resumed { resumed_at } => {
+                    found.released.split_off(&resumed_at);
+                    beyond = None;
+                }
             }
+        }
+        if let Some((line, order, seq)) = beyond.filter(|_| waited) {
+            let path = path.display().to_string();
+            return Err(RunError::LostRelease { path, line, order, seq, end: next_seq });
         }
         found.lost = found.released.split_off(&next_seq).len() as u64;
         let mut log = ReleaseLog::open(run)?;
@@ -132,10 +146,12 @@ mod tests {
         ReleaseLog::open(dir.path()).unwrap().release(&[issued(3), issued(9), issued(20)]).unwrap();
         let mut file = OpenOptions::new().append(true).open(dir.path().join(RELEASE_FILE)).unwrap();
         file.write_all(b"{\"seq\":30,\"t").unwrap();
-        let (mut log, found) = ReleaseLog::recover(dir.path(), 10).unwrap();
+        let lost = ReleaseLog::recover(dir.path(), 10, true).unwrap_err();
+        assert!(matches!(lost, RunError::LostRelease { line: 3, order: 0, seq: 20, end: 10, .. }), "{lost}");
+        let (mut log, found) = ReleaseLog::recover(dir.path(), 10, false).unwrap();
         assert_eq!(found, Found { released: BTreeSet::from([3, 9]), lost: 1 });
         log.release(&[issued(12)]).unwrap();
-        let (_, found) = ReleaseLog::recover(dir.path(), 13).unwrap();
+        let (_, found) = ReleaseLog::recover(dir.path(), 13, true).unwrap();
         assert_eq!(found, Found { released: BTreeSet::from([3, 9, 12]), lost: 0 });
     }
 }

@@ -216,11 +216,14 @@ pub fn resume(
         .map_err(|e| RunError::Text { path: run.display().to_string(), problem: e.to_string() })?;
     let journal = run.join("journal");
     let gap_ns = silent_for(&journal);
+    // What the process that died promised, not what this one will.
+    let waited = PaperPlan::read(run)?.durability == Durability::Order;
     let recovered = recover(&journal, registry)?;
+    let next_seq = recovered.writer.next_seq();
+    let (mut log, Found { released, lost }) = ReleaseLog::recover(run, next_seq, waited)?;
     source.resume(recovered.taken, recovered.driver.kernel().instruments());
     let folder = RunFolder::resume_live(run);
     plan.write(run)?;
-    let (mut log, Found { released, lost }) = ReleaseLog::recover(run, recovered.writer.next_seq())?;
     // Durable since before the crash, and nobody was told.
     let unreleased: Vec<Issued> =
         recovered.issued.iter().filter(|issued| !released.contains(&issued.seq)).copied().collect();
