@@ -172,6 +172,15 @@ impl InstrumentDef {
         self.option.as_ref().map_or(self.expiry, |terms| Some(terms.last_trade))
     }
 
+    /// Units of the underlying that one contract of this option delivers: as many shares as its multiplier
+    /// says, but one future, whose size the multiplier is.
+    pub fn units_delivered(&self, underlying: &InstrumentDef) -> i64 {
+        match underlying.kind {
+            InstrumentKind::Future => (self.multiplier / underlying.multiplier.max(1)).max(1),
+            _ => self.multiplier,
+        }
+    }
+
     /// The underlying of an option; `None` otherwise.
     pub fn underlying(&self) -> Option<InstrumentIx> {
         self.option.as_ref().map(|terms| terms.underlying)

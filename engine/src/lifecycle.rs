@@ -140,7 +140,7 @@ impl Core {
         };
         let seq = self.emit(cause, event);
         let Some(terms) = self.def(ix).option.clone() else { return };
-        let (multiplier, is_physical) = (self.def(ix).multiplier, self.is_physical(ix));
+        let is_physical = self.is_physical(ix);
         let is_delivering = outcome != ExpiryOutcome::Worthless;
         let value = settled
             .price
@@ -148,9 +148,10 @@ impl Core {
             .map_or(Price::ZERO, |p| terms.intrinsic(p));
         self.book_trade(account, ix, quantity.neg(), value, CashReason::Settlement, seq);
         if is_delivering && is_physical {
-            let shares = Qty(quantity.0.saturating_mul(multiplier));
-            let shares = if terms.right == Right::Call { shares } else { shares.neg() };
-            self.book_trade(account, terms.underlying, shares, terms.strike, CashReason::Settlement, seq);
+            let each = self.def(ix).units_delivered(self.def(terms.underlying));
+            let units = Qty(quantity.0.saturating_mul(each));
+            let units = if terms.right == Right::Call { units } else { units.neg() };
+            self.book_trade(account, terms.underlying, units, terms.strike, CashReason::Settlement, seq);
         }
         self.notices.push_back(Notice::Expiry(ix, seq));
     }

@@ -220,3 +220,24 @@ fn series_that_expire_after_the_tape_stay_open_and_marked() {
         run.story()
     );
 }
+
+#[test]
+fn an_option_on_a_future_delivers_one_future() {
+    let config = bare();
+    let future =
+        InstrumentDef { kind: InstrumentKind::Future, multiplier: 50, ..InstrumentDef::equity("FUT") };
+    let call = InstrumentDef { multiplier: 50, ..series(Right::Call, 100) };
+    let mut tape = Tape::with(&config, vec![future, call]);
+    tape.at(10).quote(CALL, ("1.00", 20), ("1.00", 20));
+    tape.at(13).quote(CALL, ("1.00", 20), ("1.00", 20));
+    tape.at(CLOSE_MS).trade(STOCK, "101.00", 1, TradeClass::Regular);
+    tape.at(CLOSE_MS + 2 * HOUR).quote(STOCK, ("101.00", 5), ("101.00", 5));
+    tape.end();
+    let steps = vec![(Quote(1), Submit(Package::market(CALL, qty(2))))];
+    let run = run(config, vec![Script::new(steps)], &tape);
+    let story = run.story();
+    assert!(story.contains("expired 1 2 Exercised at 101.00\n"), "{story}");
+    assert!(story.contains("position 0 2 cost 10000.00 realized 0.00"), "{story}");
+    // 2 × 50 × (101 − 100) gained on the futures, 2 × 50 × 1.00 paid for the calls.
+    assert_eq!(run.kernel.equity(), "100000".parse().unwrap(), "{story}");
+}

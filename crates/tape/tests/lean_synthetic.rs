@@ -4,9 +4,9 @@
 
 use onetape_calendar::date;
 use onetape_engine::input::Cold;
-use onetape_engine::instrument::{ExerciseStyle, TickRule};
+use onetape_engine::instrument::{ExerciseStyle, InstrumentDef, TickRule};
 use onetape_engine::num::SCALE;
-use onetape_engine::record::{Body, Kind, flags};
+use onetape_engine::record::{Body, Kind, Record, flags};
 use onetape_tape::import::lean::{LeanKind, LeanRequest, Resolution, import_lean, read_lean};
 use onetape_tape::import::{ImportError, MemorySink, Progress, SizeRule};
 use onetape_tape::session::SessionReader;
@@ -81,6 +81,111 @@ impl Source {
 /// Nanoseconds of a New York wall time on 2024-07-03.
 fn july_3(hour: u64, minute: u64) -> u64 {
     1_719_964_800_000_000_000 + ((hour + 4) * 60 + minute) * 60_000_000_000
+}
+
+/// A Monday of two ES contracts and an option on the first: 2020-01-06, UTC-5.
+fn futures() -> Source {
+    let source = Source::new();
+    let properties = "market,symbol,type,description,quote_currency,contract_multiplier,minimum_price_variation,lot_size\n\
+                      cme,ES,future,E-mini S&P 500 Futures,USD,50.0,0.25,1.0\n";
+    let file = source.root().join("Data/symbol-properties/symbol-properties-database.csv");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, properties).unwrap();
+    source.zip(
+        "future/cme/minute/es/20200106_quote.zip",
+        &[
+            (
+                "20200106_es_minute_quote_202003_20200320.csv",
+                "34200000,3216.25,3216.5,3216,3216.25,30,3216.5,3216.75,3216.25,3216.5,28\n",
+            ),
+            (
+                "20200106_es_minute_quote_202006_20200619.csv",
+                "34200000,3219,3219,3219,3219,2,3219.5,3219.5,3219.5,3219.5,3\n",
+            ),
+        ],
+    );
+    source.zip(
+        "futureoption/cme/minute/es/20200320/20200106_quote_american.zip",
+        &[(
+            "20200106_es_minute_quote_american_put_32000000_20200320.csv",
+            "34200000,70.25,70.5,70.25,70.5,11,71.25,71.25,71,71,9\n",
+        )],
+    );
+    source
+}
+
+fn definitions(sink: &MemorySink) -> Vec<&InstrumentDef> {
+    let colds = sink.inputs.iter().filter_map(|input| input.cold.as_ref());
+    colds
+        .filter_map(|cold| match cold {
+            Cold::Definition(def) => Some(&**def),
+            _ => None,
+        })
+        .collect()
+}
+
+fn records(sink: &MemorySink) -> impl Iterator<Item = &Record> {
+    sink.inputs.iter().map(|input| &input.record)
+}
+
+#[test]
+fn futures_are_contracts_of_their_product() {
+    let source = futures();
+    let request = LeanRequest {
+        market: "cme".to_string(),
+        ..LeanRequest::new(source.root(), LeanKind::Future, &["es"])
+    };
+    let (sink, _) = source.read(&request).unwrap();
+    let defs = definitions(&sink);
+    let names: Vec<&str> = defs.iter().map(|def| def.symbol.as_str()).collect();
+    assert_eq!(names, ["ESH20", "ESM20"]);
+    assert_eq!((defs[0].multiplier, defs[0].tick), (50, TickRule::Fixed(SCALE / 4)));
+    // 16:00 Chicago on the last date.
+    assert_eq!(defs[0].expiry.unwrap().0, 1_584_738_000_000_000_000);
+    let bid = records(&sink).find(|record: &&Record| record.kind == Kind::BidBar as u8).unwrap();
+    assert!(matches!(bid.body(), Some(Body::BidBar(half)) if half.close == 3_216 * SCALE + SCALE / 4));
+    // The bar that began at 09:30 New York ended at 09:31; nothing is outside regular hours.
+    assert_eq!((bid.ts, bid.flags & flags::EXTENDED), (1_578_321_060_000_000_000, 0));
+    // The session of the sixth closes at 17:00 New York, the next opens at 18:00.
+    let phases: Vec<u64> =
+        records(&sink).filter(|r| r.kind == Kind::SessionPhase as u8).map(|r| r.ts).collect();
+    assert_eq!(phases, [1_578_348_000_000_000_000, 1_578_351_600_000_000_000]);
+}
+
+#[test]
+fn options_on_futures_deliver_the_contract_of_their_folder() {
+    let source = futures();
+    source.zip("futureoption/cme/minute/es/202006/20200106_quote_american.zip", &[("old.csv", "")]);
+    let request = LeanRequest {
+        market: "cme".to_string(),
+        ..LeanRequest::new(source.root(), LeanKind::FutureOption, &["ES"])
+    };
+    let (sink, notes) = source.read(&request).unwrap();
+    let defs = definitions(&sink);
+    let option = defs.iter().find(|def| def.option.is_some()).unwrap();
+    let terms = option.option.as_ref().unwrap();
+    assert_eq!((option.symbol.as_str(), option.multiplier), ("ESH20 200320P3200", 50));
+    assert_eq!(defs[terms.underlying.index()].symbol, "ESH20");
+    assert_eq!((terms.style, terms.strike), (ExerciseStyle::American, "3200".parse().unwrap()));
+    assert_eq!(terms.expiry.0, 1_584_738_000_000_000_000);
+    let ask = records(&sink).find(|r| r.kind == Kind::AskBar as u8 && r.instrument == 2).unwrap();
+    assert!(matches!(ask.body(), Some(Body::AskBar(half)) if half.close == 71 * SCALE));
+    assert!(notes.iter().any(|note| note.contains("202006: not read")), "{notes:?}");
+
+    // Without prices of the future it is defined under its last date.
+    std::fs::remove_dir_all(source.root().join("Data/future")).unwrap();
+    let (sink, notes) = source.read(&request).unwrap();
+    assert_eq!(definitions(&sink)[0].symbol, "ES 20200320");
+    assert!(
+        notes.iter().any(|note| note.contains("no future minute file of the underlying ES")),
+        "{notes:?}"
+    );
+
+    // A product without a size is named.
+    std::fs::write(source.root().join("Data/symbol-properties/symbol-properties-database.csv"), "market\n")
+        .unwrap();
+    let error = source.read(&request).unwrap_err().to_string();
+    assert!(error.contains("symbol-properties-database.csv: no row; add one"), "{error}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(crate) enum ImportCommand {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  onetape data import lean --root Data --symbol GOOG --from 2015-12-24 --to 2015-12-24 --out sessions/goog"
+    after_help = "Examples:\n  onetape data import lean --root Data --symbol GOOG --from 2015-12-24 --to 2015-12-24 --out sessions/goog\n  onetape data import lean --root Data --kind futureoption --symbol ES --from 2020-01-06 --to 2020-01-06 --out sessions/es"
 )]
 pub(crate) struct LeanArgs {
     /// LEAN's `Data` folder, or the folder that holds it.
@@ -40,6 +40,9 @@ pub(crate) struct LeanArgs {
     /// What the symbols are.
     #[arg(long, value_enum, default_value = "option")]
     kind: LeanKindArg,
+    /// Market folder: `usa`, of futures `cme`, unless stated.
+    #[arg(long, value_name = "NAME")]
+    market: Option<String>,
     /// Resolution of the files.
     #[arg(long, default_value = "minute")]
     resolution: String,
@@ -133,6 +136,8 @@ enum LeanKindArg {
     Indexoption,
     Equity,
     Index,
+    Future,
+    Futureoption,
 }
 
 pub(crate) fn run(command: &ImportCommand, session: &Session<'_>) -> Result<u8, Failure> {
@@ -149,7 +154,7 @@ fn lean(args: &LeanArgs, session: &Session<'_>) -> Result<u8, Failure> {
         root: args.root.clone(),
         symbols: args.symbol.clone(),
         kind: lean_kind(args.kind),
-        market: "usa".to_string(),
+        market: market(args).to_ascii_lowercase(),
         resolution: parse_resolution(&args.resolution)?,
         from: parse_date("--from", args.from.as_deref())?,
         to: parse_date("--to", args.to.as_deref())?,
@@ -206,12 +211,23 @@ fn parse_delay(text: &str) -> Option<u64> {
     }
 }
 
+/// The folder of markets: that of US stocks and their options, or of CME's futures.
+fn market(args: &LeanArgs) -> &str {
+    let usual = match args.kind {
+        LeanKindArg::Future | LeanKindArg::Futureoption => "cme",
+        LeanKindArg::Option | LeanKindArg::Indexoption | LeanKindArg::Equity | LeanKindArg::Index => "usa",
+    };
+    args.market.as_deref().unwrap_or(usual)
+}
+
 fn lean_kind(kind: LeanKindArg) -> LeanKind {
     match kind {
         LeanKindArg::Option => LeanKind::Option,
         LeanKindArg::Indexoption => LeanKind::IndexOption,
         LeanKindArg::Equity => LeanKind::Equity,
         LeanKindArg::Index => LeanKind::Index,
+        LeanKindArg::Future => LeanKind::Future,
+        LeanKindArg::Futureoption => LeanKind::FutureOption,
     }
 }
 

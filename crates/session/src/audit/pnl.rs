@@ -117,7 +117,8 @@ struct Trade {
 struct Delivery {
     underlying: InstrumentIx,
     strike: Price,
-    multiplier: i64,
+    /// Units of the underlying a contract.
+    each: i64,
     right: Right,
 }
 
@@ -229,12 +230,13 @@ impl Ledger {
         let def = self.instruments.get(instrument.index())?;
         let terms = def.option.as_ref()?;
         let is_delivering = outcome != ExpiryOutcome::Worthless;
-        let is_index = self.instruments.get(terms.underlying.index())?.kind == InstrumentKind::Index;
+        let delivered = self.instruments.get(terms.underlying.index())?;
+        let is_index = delivered.kind == InstrumentKind::Index;
         let is_physical = terms.settlement == Settlement::Physical && !is_index;
         let delivery = (is_delivering && is_physical).then_some(Delivery {
             underlying: terms.underlying,
             strike: terms.strike,
-            multiplier: def.multiplier,
+            each: def.units_delivered(delivered),
             right: terms.right,
         });
         let price = if is_delivering && !is_physical { terms.intrinsic(underlying) } else { Price::ZERO };
@@ -361,7 +363,7 @@ fn remaining_owners(owners: &mut VecDeque<(OrderIx, Qty)>, left: Qty) -> VecDequ
 /// The shares that ended options deliver, each to the order that held the option.
 fn delivered(trade: &Trade, delivery: &Delivery, exits: &[(OrderIx, Exit)]) -> Trade {
     let shares = |held: Qty| {
-        let shares = Qty(held.0.saturating_mul(delivery.multiplier));
+        let shares = Qty(held.0.saturating_mul(delivery.each));
         if delivery.right == Right::Call { shares } else { shares.neg() }
     };
     Trade {

@@ -39,23 +39,23 @@ pub(super) enum Facts {
 
 /// Size and end of a futures contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Contract {
-    pub(super) multiplier: i64,
+pub(in crate::import) struct Contract {
+    pub(in crate::import) multiplier: i64,
     /// Smallest price increment; 0 where unstated.
-    pub(super) increment: i64,
+    pub(in crate::import) increment: i64,
     /// UTC nanoseconds; 0 where unstated.
-    pub(super) expiration: u64,
+    pub(in crate::import) expiration: u64,
 }
 
 /// Terms of an option on a future.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FutureOption {
-    pub(super) root: String,
-    pub(super) underlying: String,
-    pub(super) strike: i64,
-    pub(super) right: Right,
-    pub(super) style: ExerciseStyle,
-    pub(super) settlement: Settlement,
+pub(in crate::import) struct FutureOption {
+    pub(in crate::import) root: String,
+    pub(in crate::import) underlying: String,
+    pub(in crate::import) strike: i64,
+    pub(in crate::import) right: Right,
+    pub(in crate::import) style: ExerciseStyle,
+    pub(in crate::import) settlement: Settlement,
 }
 
 /// Reads an OSI symbol; `None` of any other symbol.
@@ -216,7 +216,8 @@ pub(in crate::import) fn future(symbol: &str) -> InstrumentDef {
     outright(symbol, None)
 }
 
-fn outright(symbol: &str, contract: Option<&Contract>) -> InstrumentDef {
+/// A future of a known or unknown contract.
+pub(in crate::import) fn outright(symbol: &str, contract: Option<&Contract>) -> InstrumentDef {
     let multiplier = contract.map(|c| c.multiplier).or_else(|| known_multiplier(symbol)).unwrap_or(1);
     let increment = contract.map_or(0, |c| c.increment);
     InstrumentDef {
@@ -228,8 +229,9 @@ fn outright(symbol: &str, contract: Option<&Contract>) -> InstrumentDef {
     }
 }
 
-/// Exercise is decided at the expiration; the clearing house assigns overnight, 12 hours are assumed.
-fn future_option(
+/// An option on a future. Exercise is decided at the expiration; the clearing house assigns overnight, 12
+/// hours are assumed.
+pub(in crate::import) fn future_option(
     symbol: &str,
     contract: &Contract,
     option: &FutureOption,

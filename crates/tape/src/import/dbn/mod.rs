@@ -43,7 +43,9 @@ mod stream;
 mod sums;
 mod write;
 
-pub(super) use define::future;
+pub(super) use define::{
+    Contract as FutureContract, FutureOption, future, future_option, outright as future_of_contract,
+};
 pub use stream::DbnStream;
 pub use sums::{DbnSums, dbn_sums};
 pub use write::{DbnWritten, write_dbn};

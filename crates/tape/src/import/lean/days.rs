@@ -39,8 +39,8 @@ pub(super) fn read(
     let mut buffer = Vec::new();
     let universes = universe::files_of(plan, request)?;
     for (date, sources) in by_date {
-        let day = Day::new(date)?;
-        if day.session.is_none() {
+        let day = Day::new(date, request)?;
+        if !day.is_trading_day {
             on_progress(Progress::Note(format!("{date} is no trading day: its records have no session")));
         }
         let mut files = Vec::with_capacity(sources.len());
@@ -138,7 +138,7 @@ fn read_file(
 
 pub(super) fn price_scale(kind: LeanKind) -> PriceScale {
     match kind {
-        LeanKind::Index => PriceScale::Plain,
+        LeanKind::Index | LeanKind::Future | LeanKind::FutureOption => PriceScale::Plain,
         LeanKind::Equity | LeanKind::Option | LeanKind::IndexOption => PriceScale::TenThousandths,
     }
 }

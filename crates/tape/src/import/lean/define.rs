@@ -1,10 +1,13 @@
 //! Instruments of the source with the terms that the calendar's dated classes give them.
 
 use super::files::{CONTRACT_NAME, Contract, SourceFile, contract_of};
+use super::futures::{self, FUTURE_NAME, Product, contract_month, symbol_of};
 use super::{LeanKind, LeanRequest, Plan};
 use crate::import::order::Placed;
 use crate::import::sink::define;
-use crate::import::terms::{Listed, class_of, define_listed, hours_ns, index, phases, shows_pennies};
+use crate::import::terms::{
+    Listed, class_of, define_listed, hours_ns, index, number_of, phases, shows_pennies,
+};
 use crate::import::{ImportError, InputSink, Origin};
 use onetape_calendar::{ClassRow, Date, DayClock, Market, Session, Zone, session};
 use onetape_engine::ids::InstrumentIx;
@@ -19,30 +22,48 @@ use std::path::Path;
 pub(super) enum Key {
     /// A symbol of the plan that is no option.
     Plain(usize),
-    /// A contract of a symbol of the plan.
-    Contract { symbol: usize, expiry: Date, strike: Price, right: Right },
+    /// A contract of a futures symbol of the plan.
+    Future { symbol: usize, expiry: Date },
+    /// An option of a symbol of the plan; `future`: last date of the future that it delivers.
+    Contract { symbol: usize, expiry: Date, strike: Price, right: Right, future: Option<Date> },
 }
 
 /// A date of the source.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Day {
     pub(super) date: Date,
     /// The New York civil day.
     pub(super) clock: DayClock,
     /// The stock market's session; `None` on holidays.
     pub(super) session: Option<Session>,
+    /// Openings and closings of the request's market.
+    phases: Vec<Record>,
+    pub(super) is_trading_day: bool,
 }
 
 impl Day {
-    pub(super) fn new(date: Date) -> Result<Day, ImportError> {
+    pub(super) fn new(date: Date, request: &LeanRequest) -> Result<Day, ImportError> {
         let clock = DayClock::new(Zone::NewYork, date)
             .map_err(|source| ImportError::Calendar { what: format!("data of {date}"), source })?;
-        Ok(Day { date, clock, session: session(Market::UsEquity, date) })
+        let session = session(Market::UsEquity, date);
+        let (phases, is_trading_day) = if request.kind.is_of_futures() {
+            let has_sessions = request.market.eq_ignore_ascii_case("cme");
+            (if has_sessions { futures::phases_on(&clock, date) } else { Vec::new() }, true)
+        } else {
+            (session.iter().flat_map(phases).collect(), session.is_some())
+        };
+        Ok(Day { date, clock, session, phases, is_trading_day })
     }
 
-    /// Open and close of the session of a market as (open, close]; `None` on holidays.
+    /// Open and close of the session of a market as (open, close]; `None` on holidays, and of futures, which
+    /// trade around the clock.
     pub(super) fn regular_ns(&self, market: Market) -> Option<(u64, u64)> {
-        hours_ns(market, self.date)
+        hours_ns(market, self.date).filter(|_| market != Market::CmeEquityIndex)
+    }
+
+    /// Close of the session of a market; `None` on holidays.
+    pub(super) fn close_ns(&self, market: Market) -> Option<u64> {
+        hours_ns(market, self.date).map(|(_, close)| close)
     }
 }
 
@@ -51,6 +72,8 @@ pub(super) struct Definer {
     symbols: Vec<Symbol>,
     known: BTreeMap<Key, InstrumentIx>,
     styles: BTreeMap<Key, ExerciseStyle>,
+    /// Contract months of futures by symbol and last date.
+    months: BTreeMap<(usize, Date), u32>,
 }
 
 struct Symbol {
@@ -62,6 +85,8 @@ struct Symbol {
     class: Option<&'static ClassRow>,
     /// Has prices below 3.00 off the 0.05 grid.
     is_penny: bool,
+    /// Size and tick of futures.
+    product: Option<Product>,
 }
 
 impl Definer {
@@ -81,9 +106,10 @@ impl Definer {
                 ),
                 class: None,
                 is_penny: false,
+                product: known.product,
             })
             .collect();
-        Definer { symbols, known: BTreeMap::new(), styles: BTreeMap::new() }
+        Definer { symbols, known: BTreeMap::new(), styles: BTreeMap::new(), months: BTreeMap::new() }
     }
 
     /// The instrument that an entry of a file is about.
@@ -95,12 +121,20 @@ impl Definer {
     ) -> Result<Key, ImportError> {
         match file.kind {
             LeanKind::Equity | LeanKind::Index => Ok(Key::Plain(symbol)),
-            LeanKind::Option | LeanKind::IndexOption => {
+            LeanKind::Future => {
+                let Some((month, expiry)) = contract_month(entry) else {
+                    let (path, entry) = (file.path.clone(), entry.to_string());
+                    return Err(ImportError::Name { path, entry, expected: FUTURE_NAME });
+                };
+                self.months.insert((symbol, expiry), month);
+                Ok(Key::Future { symbol, expiry })
+            }
+            LeanKind::Option | LeanKind::IndexOption | LeanKind::FutureOption => {
                 let Some(Contract { expiry, strike, right, style }) = contract_of(entry) else {
                     let (path, entry) = (file.path.clone(), entry.to_string());
                     return Err(ImportError::Name { path, entry, expected: CONTRACT_NAME });
                 };
-                let key = Key::Contract { symbol, expiry, strike, right };
+                let key = Key::Contract { symbol, expiry, strike, right, future: file.future };
                 self.styles.entry(key).or_insert(style);
                 Ok(key)
             }
@@ -111,6 +145,7 @@ impl Definer {
     pub(super) fn market_of(&mut self, key: Key, date: Date) -> Result<Market, ImportError> {
         match key {
             Key::Plain(_) => Ok(Market::UsEquity),
+            Key::Future { .. } | Key::Contract { future: Some(_), .. } => Ok(Market::CmeEquityIndex),
             Key::Contract { symbol, .. } => Ok(self.class_of(symbol, date)?.market),
         }
     }
@@ -129,11 +164,7 @@ impl Definer {
     pub(super) fn admit(&mut self, keys: &BTreeSet<Key>) -> Vec<Key> {
         let mut added = BTreeSet::new();
         for key in keys {
-            if let Key::Contract { symbol, .. } = key
-                && let Some(underlying) = self.symbols[*symbol].underlying
-            {
-                added.insert(Key::Plain(underlying));
-            }
+            added.extend(self.underlying_of(*key));
             added.insert(*key);
         }
         let added: Vec<Key> = added.into_iter().filter(|key| !self.known.contains_key(key)).collect();
@@ -141,6 +172,21 @@ impl Definer {
             self.known.insert(*key, InstrumentIx::from(self.known.len()));
         }
         added
+    }
+
+    /// What an option's holder gets.
+    fn underlying_of(&self, key: Key) -> Option<Key> {
+        let Key::Contract { symbol, future, .. } = key else { return None };
+        let symbol = self.symbols[symbol].underlying?;
+        Some(future.map_or(Key::Plain(symbol), |expiry| Key::Future { symbol, expiry }))
+    }
+
+    /// A future's symbol: the exchange's where the source states the contract's month.
+    fn future_symbol(&self, symbol: usize, expiry: Date) -> String {
+        let root = &self.symbols[symbol].symbol;
+        self.months
+            .get(&(symbol, expiry))
+            .map_or_else(|| format!("{root} {}", number_of(expiry)), |month| symbol_of(root, *month))
     }
 
     /// Index of an admitted key.
@@ -151,7 +197,7 @@ impl Definer {
     /// Looks at a price of a contract for the tick rule of its class.
     pub(super) fn observe_prices(&mut self, key: Key, records: &[Record]) {
         let Key::Contract { symbol, .. } = key else { return };
-        if self.symbols[symbol].is_penny {
+        if self.symbols[symbol].is_penny || self.symbols[symbol].product.is_some() {
             return;
         }
         self.symbols[symbol].is_penny = records.iter().any(|record| match record.body() {
@@ -187,7 +233,7 @@ impl Definer {
         sink: &mut dyn InputSink,
     ) -> Result<(), ImportError> {
         self.push_definitions(day, added, sink)?;
-        records.extend(day.session.iter().flat_map(phases).map(Placed::nowhere));
+        records.extend(day.phases.iter().copied().map(Placed::nowhere));
         crate::import::order::sort(&mut records);
         records.into_iter().try_for_each(|placed| match placed.line {
             0 => sink.push(placed.record, None),
@@ -196,6 +242,13 @@ impl Definer {
                 sink.push_from(placed.record, Origin { file, entry, line: u64::from(line) })
             }
         })
+    }
+
+    fn product(&self, symbol: usize) -> Result<Product, ImportError> {
+        let known = &self.symbols[symbol];
+        known
+            .product
+            .ok_or_else(|| ImportError::Request { what: format!("{} has no contract size", known.symbol) })
     }
 
     fn definition(&mut self, key: Key, on: Date) -> Result<InstrumentDef, ImportError> {
@@ -209,7 +262,26 @@ impl Definer {
                 def.source.clone_from(&known.source);
                 Ok(def)
             }
-            Key::Contract { symbol, expiry, strike, right } => {
+            Key::Future { symbol, expiry } => {
+                let name = self.future_symbol(symbol, expiry);
+                let mut def = futures::define(&name, self.product(symbol)?, expiry)?;
+                def.source.clone_from(&self.symbols[symbol].source);
+                Ok(def)
+            }
+            Key::Contract { symbol, expiry, strike, right, future: Some(end) } => {
+                let known = &self.symbols[symbol];
+                let future = known.underlying.map_or(symbol, |place| place);
+                let name = self.future_symbol(future, end);
+                let style = self.styles.get(&key).copied().unwrap_or(ExerciseStyle::American);
+                let option = Contract { expiry, strike, right, style };
+                let underlying = self.underlying_of(key).and_then(|key| self.index_of(key));
+                let underlying = underlying.unwrap_or(InstrumentIx::NONE);
+                let product = self.product(symbol)?;
+                let mut def = futures::define_option(&known.symbol, &name, &option, product, underlying)?;
+                def.source.clone_from(&known.source);
+                Ok(def)
+            }
+            Key::Contract { symbol, expiry, strike, right, future: None } => {
                 let row = self.class_of(symbol, on)?;
                 let known = &self.symbols[symbol];
                 let underlying =

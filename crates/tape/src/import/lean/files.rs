@@ -3,6 +3,8 @@
 //! ```text
 //! <root>/<kind>/<market>/<minute|second|tick>/<symbol>/<YYYYMMDD>_<type>[_<style>].zip
 //! <root>/<kind>/<market>/<hour|daily>/<symbol>[_<year>_<type>_<style>].zip
+//! <root>/futureoption/<market>/<resolution>/<symbol>/<last date of the future>/<as above>.zip
+//! entry of a future's archive: [<date>_]<symbol>_[minute_]<type>_<contract month>_<last date>.csv
 //! entry of an option archive: [<date>_]<symbol>_[minute_]<type>_<style>_<right>_<strike × 10,000>_<expiry>.csv
 //! ```
 //! `<root>` is LEAN's `Data` folder or the folder that holds it. A doubled `.zip.zip` counts as `.zip`.
@@ -55,6 +57,8 @@ pub(super) struct SourceFile {
     /// Day of a day file; `None` of hour and daily files, whose rows carry their dates.
     pub(super) date: Option<Date>,
     pub(super) data: DataType,
+    /// Last date of the future that the options deliver.
+    pub(super) future: Option<Date>,
 }
 
 impl SourceFile {
@@ -97,15 +101,62 @@ pub(super) fn find(
 ) -> Result<Vec<SourceFile>, ImportError> {
     let folder = root.join(kind.folder()).join(market).join(resolution.folder());
     let lower = symbol.to_ascii_lowercase();
-    let folder = if resolution.is_daily_file() { folder.join(&lower) } else { folder };
-    let listing = match std::fs::read_dir(&folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(ImportError::io("list", &folder)(error)),
-    };
     let mut files = Vec::new();
-    for entry in listing {
-        let path = entry.map_err(ImportError::io("list", &folder))?.path();
+    if kind == LeanKind::FutureOption {
+        for path in listing(&folder.join(&lower))? {
+            let future = path.file_name().and_then(|name| name.to_str()).and_then(date_of_name);
+            if let Some(future) = future.filter(|_| path.is_dir()) {
+                let found = archives(&path, kind, resolution, &lower)?;
+                files.extend(found.into_iter().map(|file| SourceFile { future: Some(future), ..file }));
+            }
+        }
+    } else {
+        let folder = if resolution.is_daily_file() { folder.join(&lower) } else { folder };
+        files = archives(&folder, kind, resolution, &lower)?;
+    }
+    files.sort_by(|a, b| (a.date, a.data, &a.path).cmp(&(b.date, b.data, &b.path)));
+    Ok(files)
+}
+
+/// A note for each folder of options that is named by its future's month instead of its last date.
+pub(super) fn unread_months(
+    root: &Path,
+    request: &LeanRequest,
+    symbol: &str,
+) -> Result<Vec<String>, ImportError> {
+    let folder = root.join(request.kind.folder()).join(&request.market).join(request.resolution.folder());
+    let folders = listing(&folder.join(symbol.to_ascii_lowercase()))?;
+    let is_month = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.len() == 6 && name.bytes().all(|digit| digit.is_ascii_digit())
+    };
+    let note = |path: PathBuf| {
+        format!("{}: not read; name the folder by the last date of its future, YYYYMMDD", path.display())
+    };
+    Ok(folders.into_iter().filter(is_month).map(note).collect())
+}
+
+/// What a folder holds; nothing when it is not there.
+fn listing(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
+    let failed = ImportError::io("list", folder);
+    match std::fs::read_dir(folder) {
+        Ok(listing) => {
+            listing.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(failed)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// The archives of a ticker in one folder.
+fn archives(
+    folder: &Path,
+    kind: LeanKind,
+    resolution: Resolution,
+    ticker: &str,
+) -> Result<Vec<SourceFile>, ImportError> {
+    let mut files = Vec::new();
+    for path in listing(folder)? {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
         let name = name.to_ascii_lowercase();
         let Some(stem) = name.strip_suffix(".zip") else { continue };
@@ -113,16 +164,15 @@ pub(super) fn find(
         let parts: Vec<&str> = stem.split('_').collect();
         let found = if resolution.is_daily_file() {
             day_file(&parts)
-        } else if parts[0] == lower {
+        } else if parts[0] == ticker {
             span_file(&parts)
         } else {
             None
         };
         if let Some((date, data)) = found {
-            files.push(SourceFile { path, kind, from: None, until: None, date, data });
+            files.push(SourceFile { path, kind, from: None, until: None, date, data, future: None });
         }
     }
-    files.sort_by(|a, b| (a.date, a.data, &a.path).cmp(&(b.date, b.data, &b.path)));
     Ok(files)
 }
 
@@ -173,6 +223,8 @@ impl Zones {
             LeanKind::Index => "Index",
             LeanKind::Option => "Option",
             LeanKind::IndexOption => "IndexOption",
+            // Options on futures keep the hours of their future.
+            LeanKind::Future | LeanKind::FutureOption => "Future",
         };
         let row = |name: &str| {
             let entries = self.0.as_ref()?.get("entries")?;

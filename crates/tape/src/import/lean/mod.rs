@@ -8,6 +8,7 @@
 //! days     minute and second files, a day at a time      spans  hour and daily files
 //! reference  factor and map files, rates     universe  the morning's open interest, volatilities, Greeks
 //! tickers  whose files hold a security on which date     history  the sessions before the tape
+//! futures  contracts of futures and options on them
 //! ticks    equity ticks, streamed              tick_book  the NBBO that quote rows state or imply
 //! ```
 //!
@@ -15,7 +16,7 @@
 //! - Day files (tick, second, minute) are stamped in milliseconds since local midnight, the others
 //!   `YYYYMMDD HH:MM`; both state the *start* of the bar. New York time, indices in the zone of
 //!   `market-hours-database.json` (Chicago for SPX).
-//! - Prices are dollars × 10,000, of indices plain decimals.
+//! - Prices are dollars × 10,000, of indices, futures and options on them plain decimals.
 //! - Bars exist only where something changed; a quote side left empty is no update of that side.
 //!
 //! # Decisions
@@ -25,7 +26,7 @@
 //! - Bars that end outside the regular session carry `EXTENDED`; the bar that ends at the close is
 //!   regular, the one that ends at the open is not. Options follow their class's hours (16:15 for
 //!   index options), equities and indices the stock market's.
-//! - Session phases are the stock market's, for each date with data.
+//! - Session phases are the stock market's, for each date with data; [`futures`] has those of futures.
 //! - An instrument is defined at the New York midnight that begins the first date on which the
 //!   source has a file of it: underlyings first, then options by symbol as requested, expiry,
 //!   strike and right (call first).
@@ -48,6 +49,7 @@ mod bars;
 mod days;
 mod define;
 mod files;
+mod futures;
 mod history;
 mod plan;
 pub mod reference;
@@ -59,7 +61,7 @@ mod ticks;
 pub mod universe;
 
 use super::delay::{Delayed, Delays};
-use super::terms::number_of;
+use super::terms::{number_of, underlying_of};
 use super::{ImportError, InputSink, OnProgress, Origin, Progress};
 use crate::import::nbbo::SizeRule;
 use crate::quality::{Policies, Screen};
@@ -83,6 +85,10 @@ pub enum LeanKind {
     Option,
     /// Options on indices, with their underlying.
     IndexOption,
+    /// Futures, every contract that the files hold.
+    Future,
+    /// Options on futures, with the futures that they deliver.
+    FutureOption,
 }
 
 impl LeanKind {
@@ -93,19 +99,33 @@ impl LeanKind {
             LeanKind::Index => "index",
             LeanKind::Option => "option",
             LeanKind::IndexOption => "indexoption",
+            LeanKind::Future => "future",
+            LeanKind::FutureOption => "futureoption",
         }
     }
 
     /// The kind of a folder name.
     pub fn from_folder(name: &str) -> Option<LeanKind> {
-        [LeanKind::Equity, LeanKind::Index, LeanKind::Option, LeanKind::IndexOption]
+        use LeanKind::{Equity, Future, FutureOption, Index, IndexOption, Option};
+        [Equity, Index, Option, IndexOption, Future, FutureOption]
             .into_iter()
             .find(|kind| kind.folder() == name)
     }
 
+    /// Whether its instruments are futures or options on them.
+    fn is_of_futures(self) -> bool {
+        matches!(self, LeanKind::Future | LeanKind::FutureOption)
+    }
+
+    /// The symbol whose options a symbol's are.
+    fn underlying_symbol(self, symbol: &str) -> &str {
+        if self == LeanKind::FutureOption { futures::future_of(symbol) } else { underlying_of(symbol) }
+    }
+
     fn underlying(self) -> Option<LeanKind> {
         match self {
-            LeanKind::Equity | LeanKind::Index => None,
+            LeanKind::Equity | LeanKind::Index | LeanKind::Future => None,
+            LeanKind::FutureOption => Some(LeanKind::Future),
             LeanKind::Option => Some(LeanKind::Equity),
             LeanKind::IndexOption => Some(LeanKind::Index),
         }
@@ -117,6 +137,8 @@ impl LeanKind {
             LeanKind::Equity => "equity",
             LeanKind::Index => "index",
             LeanKind::Option | LeanKind::IndexOption => "option",
+            LeanKind::Future => "future",
+            LeanKind::FutureOption => "future_option",
         }
     }
 }
@@ -239,6 +261,11 @@ const POLICIES: [&str; 6] = [
     "a class without a row of its own counts as penny when its first date has a price below 3.00 off the 0.05 grid",
 ];
 
+const FUTURES_POLICIES: [&str; 2] = [
+    "a future and an option on it stop trading at the close of the electronic session of their last date, 16:00 Chicago",
+    "session phases are those of CME's equity-index futures on market cme, and none elsewhere",
+];
+
 /// Imports into a session folder at `out`.
 ///
 /// # Errors
@@ -263,6 +290,9 @@ pub fn import_lean(
         request.symbols.join(", ")
     );
     meta.importer.policies = POLICIES.iter().map(|policy| (*policy).to_string()).collect();
+    if request.kind.is_of_futures() {
+        meta.importer.policies.extend(FUTURES_POLICIES.map(str::to_string));
+    }
     if request.nbbo_size == SizeRule::Sum {
         meta.importer
             .policies

@@ -1,11 +1,11 @@
 //! What an import will read: symbols with their securities and archives, and the hash over it all.
 
 use super::files::{self, DataType, SourceFile};
+use super::futures::{self, Product};
 use super::tickers::{Maps, Security, Ticker};
 use super::{LeanKind, LeanRequest, history, reference, universe};
 use crate::codec::Hash;
 use crate::import::ImportError;
-use crate::import::terms::underlying_of;
 use crate::session::Fingerprint;
 use onetape_calendar::{Date, Market, Zone, sessions};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,8 @@ pub(super) struct SymbolPlan {
     /// Whose files they are.
     pub(super) security: Security,
     pub(super) files: Vec<SourceFile>,
+    /// Size and tick of futures.
+    pub(super) product: Option<Product>,
 }
 
 /// What will be read.
@@ -54,6 +56,9 @@ impl Plan {
             }
         };
         add(&files::market_hours(&root))?;
+        if request.kind.is_of_futures() {
+            add(&futures::properties_file(&root))?;
+        }
         add(&reference::rates_file(&root, &request.market))?;
         let maps = Maps::new(&root, &request.market);
         for known in &self.symbols {
@@ -118,14 +123,19 @@ pub(super) fn plan(request: &LeanRequest) -> Result<Plan, ImportError> {
     let mut plan = Plan { symbols: Vec::new(), notes: Vec::new() };
     if let Some(kind) = request.kind.underlying() {
         for (symbol, _, _) in &requested {
-            let symbol = underlying_of(symbol);
+            let symbol = request.kind.underlying_symbol(symbol);
             let security = security_of(&mut maps, request, kind, symbol)?;
             add_underlying(&mut plan, request, kind, (symbol, security), range)?;
         }
     }
+    if request.kind == LeanKind::FutureOption {
+        for (symbol, _, _) in &requested {
+            plan.notes.extend(files::unread_months(&root, request, symbol)?);
+        }
+    }
     let underlyings = plan.symbols.len();
     for (symbol, security, files) in requested {
-        let name = underlying_of(&symbol);
+        let name = request.kind.underlying_symbol(&symbol);
         let underlying = plan.symbols[..underlyings].iter().position(|known| known.symbol == name);
         let zone = zones.of(request.kind, &request.market, &symbol);
         let is_read = |ticker: &&Ticker| {
@@ -136,7 +146,16 @@ pub(super) fn plan(request: &LeanRequest) -> Result<Plan, ImportError> {
             let until = ticker.until.map_or(String::new(), |until| format!(" until {until}"));
             plan.notes.push(format!("{symbol} was {}{until}: read from files of that name", ticker.name));
         }
-        plan.symbols.push(SymbolPlan { symbol, kind: request.kind, underlying, zone, security, files });
+        let product = futures::product_of(&root, &request.market, request.kind, &symbol)?;
+        plan.symbols.push(SymbolPlan {
+            symbol,
+            kind: request.kind,
+            underlying,
+            zone,
+            security,
+            files,
+            product,
+        });
     }
     if let Some((first, last)) = range.filter(|_| request.resolution.is_daily_file()) {
         plan.notes.extend(plan.symbols.iter().flat_map(|symbol| gaps(symbol, first, last)));
@@ -184,6 +203,7 @@ fn add_underlying(
         ));
     }
     let zone = files::Zones::read(root)?.of(kind, &request.market, symbol);
+    let product = futures::product_of(root, &request.market, kind, symbol)?;
     plan.symbols.push(SymbolPlan {
         symbol: symbol.to_string(),
         kind,
@@ -191,6 +211,7 @@ fn add_underlying(
         zone,
         security,
         files,
+        product,
     });
     Ok(())
 }
@@ -202,7 +223,8 @@ fn gaps(symbol: &SymbolPlan, first: Date, last: Date) -> Vec<String> {
         by_date.entry(file.date.unwrap_or(first)).or_default().insert(file.data);
     }
     let mut notes = Vec::new();
-    for session in sessions(Market::UsEquity, first..=last) {
+    let market = if symbol.kind.is_of_futures() { Market::CmeEquityIndex } else { Market::UsEquity };
+    for session in sessions(market, first..=last) {
         let date = session.trade_date;
         let missing: Vec<&str> = match by_date.get(&date) {
             None => vec![""],
@@ -239,7 +261,7 @@ fn nothing_found(root: &Path, request: &LeanRequest, symbol: &str) -> ImportErro
     };
     let what = format!(
         "no file of {symbol} in {wanted}{dates} under {}; check the symbol, the kind (equity, index, option, \
-         indexoption), the resolution and the dates",
+         indexoption, future, futureoption), --market, the resolution and the dates",
         root.display()
     );
     ImportError::NothingFound { what }

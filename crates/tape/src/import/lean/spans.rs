@@ -64,7 +64,7 @@ pub(super) fn read(
     }
     let universes = universe::files_of(plan, request)?;
     for (date, (day, mut bucket)) in std::mem::take(&mut reading.days) {
-        if day.session.is_none() {
+        if !day.is_trading_day {
             on_progress(Progress::Note(format!("{date} is no trading day: its records have no session")));
         }
         let added = definer.admit(&bucket.keys);
@@ -114,7 +114,7 @@ impl Reading<'_> {
                 let (day, bucket) = match self.days.entry(date) {
                     std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
                     std::collections::btree_map::Entry::Vacant(slot) => {
-                        slot.insert((Day::new(date)?, Bucket::default()))
+                        slot.insert((Day::new(date, self.request)?, Bucket::default()))
                     }
                 };
                 let at = BarAt {
@@ -154,7 +154,7 @@ fn end_ns(
             .map(|clock| clock.utc_ns(u64::from(minute) * MINUTE_NS))
             .map_err(|source| ImportError::Calendar { what: format!("data of {}", day.date), source })
     };
-    let close = day.regular_ns(market).map(|(_, close)| close);
+    let close = day.close_ns(market);
     match (resolution, data) {
         (Resolution::Daily, DataType::OpenInterest) => wall(Zone::NewYork, OPEN_INTEREST_MINUTE),
         (Resolution::Daily, _) => close.map_or_else(|| wall(Zone::NewYork, 16 * 60), Ok),
@@ -162,7 +162,9 @@ fn end_ns(
             let start = wall(zone, minute)?;
             let end = start + resolution.period_ns();
             let is_cut = |close: &u64| {
-                market != Market::UsEquity && data != DataType::OpenInterest && (start..end).contains(close)
+                !matches!(market, Market::UsEquity | Market::CmeEquityIndex)
+                    && data != DataType::OpenInterest
+                    && (start..end).contains(close)
             };
             Ok(close.filter(is_cut).unwrap_or(end))
         }

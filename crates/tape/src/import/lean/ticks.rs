@@ -53,7 +53,7 @@ pub(super) fn read(
         }
     }
     for (date, sources) in by_date {
-        let day = Day::new(date)?;
+        let day = Day::new(date, request)?;
         let mut opened = Vec::with_capacity(sources.len());
         let mut keys = BTreeSet::new();
         for (place, file) in sources {

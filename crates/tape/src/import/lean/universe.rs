@@ -110,7 +110,7 @@ pub(super) fn add(
         let ts_ref = previous_session(Market::UsEquity, day.date).map_or(0, |session| session.close_ns);
         for contract in &contracts {
             let UniverseContract { expiry, strike, right, .. } = *contract;
-            let key = Key::Contract { symbol: *symbol, expiry, strike, right };
+            let key = Key::Contract { symbol: *symbol, expiry, strike, right, future: None };
             if let Some(instrument) = definer.index_of(key).filter(|_| expiry >= day.date) {
                 let wants_open_interest = !known.contains(&instrument.0);
                 push(contract, wants_open_interest, (instrument, ts, ts_ref), records);
