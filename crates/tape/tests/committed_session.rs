@@ -26,7 +26,7 @@ fn the_committed_session_is_large_enough_and_small_enough() {
     let reader = SessionReader::open(&committed()).expect("the committed session");
     let manifest = reader.manifest();
     assert!(manifest.inputs >= 300_000, "{}", manifest.inputs);
-    assert_eq!(manifest.instruments, 461);
+    assert_eq!(manifest.instruments, 651);
     assert_eq!(manifest.trade_dates, [20250515, 20250516]);
     let bytes: u64 = std::fs::read_dir(committed())
         .expect("a folder")

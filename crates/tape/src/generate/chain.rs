@@ -2,8 +2,12 @@
 //!
 //! Expiries on a day: the next two Fridays, the Friday at least 28 days out, the third Fridays of the
 //! two months after it, and the Thursday of a week in its last two days. An expiry that falls on a
-//! holiday moves to the trading day before. Strikes are 0.50 apart near the money and 1.00 on the
-//! monthlies; new ones are added on the morning after the spot comes near the end of a ladder.
+//! holiday moves to the trading day before.
+//!
+//! Strikes near the money are 0.50 apart, 1.00 on the monthlies. Beyond them wings reach out to 3.5 standard
+//! deviations of the return to the expiry, further in a wild market than in a calm one, at twice the distance,
+//! which doubles again where very many strikes would be needed. New strikes are added on the morning after the spot came near
+//! the end of the near ones, or the market became wild enough for the outermost to be no longer far.
 
 use super::clock::{Clock, TradingDay};
 use super::surface::{EarlyExercise, Fair};
@@ -68,12 +72,36 @@ pub(super) struct Expiry {
     pub(super) is_fresh: bool,
 }
 
-/// A ladder: distance between strikes and strikes each side of the money.
+/// How far the wings reach when they are listed, and below which reach they are extended, in standard deviations.
+const WINGS_REACH: f64 = 3.5;
+const WINGS_REACH_MIN: f64 = 3.0;
+/// Strikes of a wing, in strikes each side of the money, after which their distance doubles.
+const WINGS_DOUBLING: i64 = 2;
+
+/// A ladder near the money: distance between strikes and strikes each side.
 fn ladder(days_ahead: i64, is_thursday: bool) -> (i64, i64) {
     match days_ahead {
         _ if is_thursday => (50, 12),
         ..=31 => (50, 20),
         _ => (100, 20),
+    }
+}
+
+/// Strikes of a wing above (`side` 1) or below (−1) `end`, the last near the money, as far as `limit`, in cents:
+/// twice the near distance apart, and twice that again after each `count` strikes.
+fn wing(end: i64, side: i64, limit: f64, (step, count): (i64, i64)) -> Vec<i64> {
+    let (mut found, mut at, mut spacing) = (Vec::new(), end, step);
+    loop {
+        spacing *= 2;
+        for _ in 0..count {
+            let multiple = if side > 0 { at.div_euclid(spacing) + 1 } else { (at - 1).div_euclid(spacing) };
+            at = multiple * spacing;
+            let is_beyond = (side * at) as f64 > side as f64 * limit;
+            if is_beyond || at <= 0 {
+                return found;
+            }
+            found.push(at);
+        }
     }
 }
 
@@ -148,23 +176,31 @@ impl Expiry {
         }
     }
 
-    /// Strikes, in cents, to list this morning around the spot.
-    pub(super) fn missing_strikes(&self, today: &TradingDay, spot: f64) -> Vec<i64> {
+    /// Strikes, in cents, to list this morning around the spot; `deviation` is that of the log return to the
+    /// expiry.
+    pub(super) fn missing_strikes(&self, today: &TradingDay, spot: f64, deviation: f64) -> Vec<i64> {
         let (step, reach) = ladder(self.day.ordinal - today.ordinal, self.day.weekday == 4);
         let centre = libm::rint(spot * 100.0 / step as f64) as i64 * step;
-        let span = match (self.strikes.first(), self.strikes.last()) {
-            (Some(first), Some(last)) => {
-                // Extend only when the spot left the middle half.
-                let inside = (last.cents - first.cents) / 4;
-                let is_near_end = centre - first.cents < inside || last.cents - centre < inside;
-                if is_near_end { reach } else { return Vec::new() }
+        let is_listed = |cents: i64| self.strikes.binary_search_by_key(&cents, |strike| strike.cents).is_ok();
+        let mut wanted = Vec::new();
+        // Near strikes are added only when the spot left their middle half.
+        if ![-1, 1].iter().all(|side| is_listed(centre + side * (reach / 2) * step)) {
+            wanted.extend((-reach..=reach).map(|n| centre + n * step));
+        }
+        for side in [-1, 1] {
+            let sign = side as f64;
+            let at = |deviations: f64| 100.0 * spot * libm::exp(sign * deviations * deviation);
+            let outermost = if side < 0 { self.strikes.first() } else { self.strikes.last() };
+            let listed = outermost.map_or(centre, |strike| strike.cents);
+            if sign * (listed as f64) < sign * at(WINGS_REACH_MIN) {
+                let beyond =
+                    wing(centre + side * reach * step, side, at(WINGS_REACH), (step, WINGS_DOUBLING * reach));
+                wanted.extend(beyond.into_iter().filter(|cents| side * cents > side * listed));
             }
-            _ => reach,
-        };
-        (-span..=span)
-            .map(|n| centre + n * step)
-            .filter(|cents| self.strikes.binary_search_by_key(cents, |strike| strike.cents).is_err())
-            .collect()
+        }
+        wanted.retain(|cents| *cents > 0 && !is_listed(*cents));
+        wanted.sort_unstable();
+        wanted
     }
 
     /// Adds a strike whose call and put have these instruments.
@@ -244,6 +280,37 @@ mod tests {
         assert!(terms.exercise_cutoff < terms.notice);
         // Monday 06:00 New York.
         assert_eq!(terms.notice.0, 1_747_648_800_000_000_000);
-        assert_eq!(expiry.missing_strikes(&days.table[days.first_live], 100.1).len(), 41);
+    }
+
+    #[test]
+    fn wings_reach_further_in_a_wild_market_and_grow_when_it_becomes_wild() {
+        let days = Days::new(20250515, 2).expect("dates inside the calendar");
+        let (today, clock) = (days.table[days.first_live], Clock::new(days.table.clone()));
+        let mut expiry = Expiry::new(&clock, days.first_live + 1);
+        let calm = expiry.missing_strikes(&today, 100.1, 0.01);
+        assert_eq!((calm.len(), calm[0], calm[40]), (41, 9_000, 11_000));
+        let wild = expiry.missing_strikes(&today, 100.1, 0.1);
+        assert_eq!((wild[0], wild[1], wild.last()), (7_100, 7_200, Some(&14_200)));
+        assert!(wild.is_sorted_by(|a, b| a < b));
+        for cents in &calm {
+            expiry.add_strike(*cents, 1, 2);
+        }
+        assert!(expiry.missing_strikes(&today, 104.0, 0.01).is_empty());
+        assert_eq!(
+            expiry.missing_strikes(&today, 106.0, 0.01),
+            (11_050..=11_600).step_by(50).collect::<Vec<_>>()
+        );
+        let outer = expiry.missing_strikes(&today, 100.1, 0.04);
+        let expected: Vec<i64> = (8_800..9_000).chain(11_100..11_600).step_by(100).collect();
+        assert_eq!(outer, expected);
+        for cents in &outer {
+            expiry.add_strike(*cents, 1, 2);
+        }
+        assert!(expiry.missing_strikes(&today, 100.1, 0.042).is_empty());
+        // After two strikes the distance doubles again, on multiples of it.
+        assert_eq!(
+            wing(11_050, -1, 1.0, (50, 2)),
+            [11_000, 10_900, 10_800, 10_600, 10_400, 10_000, 9_600, 8_800, 8_000, 6_400, 3_200]
+        );
     }
 }

@@ -112,6 +112,11 @@ impl Desk {
         }
     }
 
+    /// Standard deviation of the log return to each expiry, at the money.
+    pub(super) fn deviations(&self) -> Vec<f64> {
+        self.slices.iter().map(|slice| slice.theta.sqrt()).collect()
+    }
+
     /// Values the strikes at a reference price; the far expiries only when due, unless `every` is set.
     pub(super) fn value(&mut self, reference: f64, ts: u64, every: bool) {
         self.reference = reference;

@@ -2,7 +2,8 @@
 //!
 //! The displayed market follows the latent price with hysteresis, one tick wide most of the day. When
 //! the price leaves it, one side moves first and the other follows within tens of milliseconds; now and
-//! then the moving side locks the market for a moment, rarely crosses it for a few milliseconds.
+//! then the moving side locks the market for a moment, rarely crosses it for a few milliseconds. The market
+//! is locked a stated share of the time, however often the price changes.
 //! Prints come with price changes (the trade that takes out the level) and in bursts of their own.
 
 use super::chain::Displayed;
@@ -19,6 +20,12 @@ const MILLI: u64 = 1_000_000;
 const CENT: i64 = 10_000_000;
 /// Round lot of the fund.
 const LOT: i64 = 100;
+/// Share of the time that the market is locked.
+const LOCKED_SHARE: f64 = 0.002;
+/// Mean length of a locked moment: 40 ms more than the mean of [`Fund::change`]'s lag.
+const LOCKED_MEAN_NS: f64 = 72.3e6;
+/// Share of price changes that cross the market.
+const CROSSED_CHANCE: f64 = 0.002;
 
 /// Head of a record that happened at `ts` less the feed delay.
 pub(super) fn head(ts: u64, instrument: u32) -> Head {
@@ -79,6 +86,8 @@ pub(super) struct Fund {
     pub(super) shown: Displayed,
     /// Extra ticks of spread.
     extra: i32,
+    /// When the price last changed.
+    changed_at: u64,
     random: Stream,
     sizes: Stream,
     prints: u64,
@@ -90,6 +99,7 @@ impl Fund {
         Fund {
             shown: Displayed::default(),
             extra: 0,
+            changed_at: 0,
             random: Stream::new(seed, Purpose::Underlying),
             sizes: Stream::new(seed ^ 0x5eed, Purpose::Underlying),
             prints: 0,
@@ -128,7 +138,7 @@ impl Fund {
     /// The opening cross and the first quote.
     pub(super) fn open(&mut self, ts: u64, spot: f64, outbox: &mut Outbox) -> i32 {
         let cents = libm::rint(spot * 100.0) as i32;
-        self.shown.last_ts = ts;
+        (self.shown.last_ts, self.changed_at) = (ts, ts);
         let size = 20_000 + self.sizes.heavy_size(300.0) * LOT;
         self.emit_print(ts + 180 * MILLI, cents, TradeClass::Open, b'N', size, outbox);
         (self.shown.bid, self.shown.ask) = (cents - 2, cents + 2);
@@ -203,11 +213,14 @@ impl Fund {
             self.emit_print(ts, cents, TradeClass::Regular, aggressor, i64::from(shown) * LOT, outbox);
         }
         let lag = MICRO * (20 + (self.random.exponential() * 35_000.0) as u64).min(90_000);
+        // Each stretch between changes owes its share of locked time to the change that ends it.
+        let lock_chance = LOCKED_SHARE * ts.saturating_sub(self.changed_at) as f64 / LOCKED_MEAN_NS;
+        self.changed_at = ts;
         let style = self.random.uniform();
         let leads_with_ask = is_up;
-        if style < 0.05 {
+        if style < CROSSED_CHANCE + lock_chance {
             // The follower arrives first: locked (or, rarely, crossed) for a moment.
-            let crossing = i32::from(style < 0.002);
+            let crossing = i32::from(style < CROSSED_CHANCE);
             let hold = if crossing == 1 { MILLI * (4 + self.random.below(12)) } else { lag + 40 * MILLI };
             if is_up {
                 self.shown.bid = self.shown.ask + crossing;

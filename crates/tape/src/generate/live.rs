@@ -26,6 +26,8 @@ const INTEREST_BEFORE_OPEN: u64 = 10_800 * SECOND;
 const LOOK_TICKS: f64 = 0.5;
 /// Option quotes per option print.
 const QUOTES_PER_PRINT: f64 = 345.0;
+/// How far prints may run ahead of the U-shaped day when a wild market replaces quotes at all hours.
+const PRINTS_AHEAD: f64 = 1.2;
 
 /// The whole generated market.
 pub(super) struct Live {
@@ -43,6 +45,7 @@ pub(super) struct Live {
     widening_until: u64,
     quotes_seen: u64,
     print_credit: f64,
+    prints_before: u64,
     non_firm_at: u64,
     pub(super) scenario: Scenario,
 }
@@ -64,6 +67,7 @@ impl Live {
             widening_until: 0,
             quotes_seen: 0,
             print_credit: 0.0,
+            prints_before: 0,
             non_firm_at: 0,
             scenario,
         }
@@ -82,6 +86,7 @@ impl Live {
         self.morning(&today, sink)?;
         let price_changes = self.desk.quotes - self.desk.size_only;
         self.pace.begin_day(self.outbox.sent, price_changes);
+        self.prints_before = self.tape.prints;
         self.phase(&today, Phase::Open, today.open);
         self.rotation(&today);
         // One spell of non-firm quotes on each third day, in one expiry.
@@ -116,8 +121,10 @@ impl Live {
                 self.desk.expiries.insert(at, Expiry::new(&self.path.clock, index));
             }
         }
-        for expiry in &mut self.desk.expiries {
-            for cents in expiry.missing_strikes(today, spot) {
+        self.desk.refresh_surface(&self.path.model, &self.path.clock, today.open);
+        let deviations = self.desk.deviations();
+        for (expiry, deviation) in self.desk.expiries.iter_mut().zip(deviations) {
+            for cents in expiry.missing_strikes(today, spot, deviation) {
                 for right in [Right::Call, Right::Put] {
                     sink.define(ts, &expiry.definition(cents, right))?;
                 }
@@ -126,7 +133,6 @@ impl Live {
                 self.outbox.sent += 2;
             }
         }
-        self.desk.refresh_surface(&self.path.model, &self.path.clock, today.open);
         self.desk.value(spot, today.open, true);
         self.open_interest(today, spot);
         self.outbox.flush(today.open, sink)
@@ -186,7 +192,7 @@ impl Live {
             let half = self.desk.half(at) * opening_widening(0.3);
             let (bid, ask) = outward(fair, half);
             let strike = self.desk.expiries[at.expiry].strikes[at.strike].strike;
-            let away = (strike / spot - 1.0).abs();
+            let away = (strike / spot - 1.0).abs().min(0.25);
             let wait = 250.0 + 1_200.0 * away + 110.0 * self.desk.random.exponential();
             let shown = self.desk.shown(at);
             shown.half = half;
@@ -268,7 +274,9 @@ impl Live {
         }
         self.print_credit += (self.desk.quotes - self.quotes_seen) as f64 / QUOTES_PER_PRINT;
         self.quotes_seen = self.desk.quotes;
-        if ts < today.open + 20 * SECOND {
+        let prints_max = PRINTS_AHEAD * self.pace.quotes_due(fraction) / QUOTES_PER_PRINT;
+        let is_ahead = (self.tape.prints - self.prints_before) as f64 > prints_max;
+        if is_ahead || ts < today.open + 20 * SECOND {
             self.print_credit = 0.0;
         }
         while self.print_credit >= 1.0 {

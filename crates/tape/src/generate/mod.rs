@@ -53,7 +53,7 @@ use path::Path as LatentPath;
 use std::path::Path;
 
 /// Version of the generator: a change of its output changes this.
-pub const GENERATOR_VERSION: &str = "2";
+pub const GENERATOR_VERSION: &str = "3";
 /// First trade date unless the request says otherwise: a Thursday before a monthly expiry.
 pub const FIRST_DATE: u32 = 20_250_515;
 /// Inputs a day unless the request says otherwise.
@@ -255,7 +255,7 @@ mod tests {
             let request = GenerateRequest { days: 1, events: Some(1), ..GenerateRequest::new(seed) };
             let history = generate_into(&request, &mut digest, &mut |_| {}).expect("a valid request");
             assert_eq!(history.lines().count(), 301);
-            assert_eq!(digest.defs.len(), 461);
+            assert!((400..1_000).contains(&digest.defs.len()), "{}", digest.defs.len());
             assert!(digest.quotes > 50_000);
             digest.hasher.finalize()
         };

@@ -79,6 +79,11 @@ impl Pace {
         self.patience
     }
 
+    /// Updates that the shape of the day alone brings before a fraction of it.
+    pub(super) fn quotes_due(&self, fraction: f64) -> f64 {
+        self.per_day.max(super::INPUTS_PER_DAY as f64) * cumulative(fraction.clamp(0.0, 1.0))
+    }
+
     /// What a step adds.
     pub(super) fn due(&mut self, seen: &Seen) -> Due {
         let target = self.per_day * cumulative(seen.fraction.clamp(0.0, 1.0));

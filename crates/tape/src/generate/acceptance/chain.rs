@@ -58,12 +58,12 @@ pub(super) struct ChainTally {
     forward_errors: Vec<f64>,
     wings: u64,
     wings_without_bid: u64,
-    monthly_vols: f64,
 }
 
 const DUST: f64 = 1e-9;
-/// Where far wings begin: log distance from the spot per unit of monthly volatility (3.6 % away at 20).
-const FAR: f64 = 0.18;
+/// Far wings: distance from the spot in standard deviations to the expiry. The nearer end is about a delta of
+/// 0.16, where wings are sold; beyond the further end nothing need be listed.
+const FAR_WINGS: (f64, f64) = (1.0, 3.0);
 /// A straddle at the money is worth √(2/π) S √w (Brenner and Subrahmanyam, 1988).
 const STRADDLE: f64 = 0.797_884_560_802_865_4;
 
@@ -71,9 +71,6 @@ impl ChainTally {
     /// Judges one snapshot.
     pub(super) fn add(&mut self, snapshot: &Snapshot, rate: f64) {
         self.snapshots += 1;
-        let vol = monthly_vol(snapshot);
-        self.monthly_vols += vol;
-        let far = FAR * vol;
         let mut previous: Option<&Month> = None;
         for month in &snapshot.months {
             let discount = libm::exp(-rate * month.years);
@@ -82,7 +79,7 @@ impl ChainTally {
             }
             self.strips(month, discount);
             self.forward(month, &snapshot.fund, rate);
-            self.wings(month, &snapshot.fund, far);
+            self.wings(month, &snapshot.fund);
             if let Some(previous) = previous {
                 self.calendars(previous, month);
             }
@@ -167,16 +164,17 @@ impl ChainTally {
         }
     }
 
-    fn wings(&mut self, month: &Month, fund: &Market, far: f64) {
+    fn wings(&mut self, month: &Month, fund: &Market) {
         let spot = fund.mid();
         // In the last two hours of an expiry every wing is worthless.
         if month.years < 0.08 / 365.0 {
             return;
         }
+        let deviation = month_deviation(month, spot);
         for pair in &month.pairs {
             let otm = if pair.strike > spot { pair.call } else { pair.put };
-            let is_far = libm::log(pair.strike / spot).abs() > far && otm.ask > 0.0;
-            if is_far {
+            let away = libm::log(pair.strike / spot).abs() / deviation;
+            if away > FAR_WINGS.0 && away <= FAR_WINGS.1 && otm.ask > 0.0 {
                 self.wings += 1;
                 self.wings_without_bid += u64::from(otm.bid == 0.0);
             }
@@ -195,27 +193,17 @@ impl ChainTally {
         errors.get(errors.len() * 95 / 100).copied().unwrap_or(f64::NAN)
     }
 
-    /// Mean volatility of the first expiry at least three weeks out.
-    pub(super) fn mean_vol(&self) -> f64 {
-        self.monthly_vols / self.snapshots as f64
-    }
-
     /// Share of out-of-the-money options in the far wings that show no bid.
     pub(super) fn wings_without_bid_share(&self) -> f64 {
         self.wings_without_bid as f64 / self.wings as f64
     }
 }
 
-/// Volatility of the first expiry at least three weeks out, from its straddle at the money.
-fn monthly_vol(snapshot: &Snapshot) -> f64 {
-    let spot = snapshot.fund.mid();
-    let month = snapshot.months.iter().find(|month| month.years > 21.0 / 365.0);
-    let straddle = month.and_then(|month| {
-        let near = |pair: &&Pair| (pair.strike - spot).abs();
-        let pair = month.pairs.iter().min_by(|a, b| near(a).total_cmp(&near(b)))?;
-        Some((pair.call.mid() + pair.put.mid()) / (spot * STRADDLE * month.years.sqrt()))
-    });
-    straddle.unwrap_or(0.2)
+/// Standard deviation of the log return to an expiry, from its straddle at the money; not a number without one.
+fn month_deviation(month: &Month, spot: f64) -> f64 {
+    let near = |pair: &&Pair| (pair.strike - spot).abs();
+    let at_money = month.pairs.iter().min_by(|a, b| near(a).total_cmp(&near(b)));
+    at_money.map_or(f64::NAN, |pair| (pair.call.mid() + pair.put.mid()) / (spot * STRADDLE))
 }
 
 /// The put's midpoint without its early-exercise premium (volatility from the pair's straddle).

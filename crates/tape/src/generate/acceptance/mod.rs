@@ -1,7 +1,7 @@
 //! The acceptance suite: figures of a session beside the bands that real option markets keep.
 //!
 //! ```text
-//!  records ──> Survey ──┬─ counts and moments       (survey)
+//!  records ──> Survey ──┬─ counts and moments       (survey, moments)
 //!                       ├─ snapshots ──> arbitrage, parity, forwards   (chain)
 //!                       └─ simple traders: random, stale, hedger       (traders)
 //!  latent model ────────── stickiness of skew, premium selling         (motion)
@@ -14,12 +14,9 @@
 //! # What a figure of two days can say
 //! Moments and ratios of a few hundred returns scatter. Their standard errors come from a jackknife over
 //! stretches of the session, and such a figure is out only when its band is more than two of them away.
-//!
-//! Two bands are those of a market at its usual volatility and move with it (`Figure::at_volatility`): ladders
-//! and ticks are fixed in currency, so a calm market shows more wings worth less than a tick and a wild one
-//! fewer; and the fund is locked when its price changes, which it does in proportion to its variance.
 
 mod chain;
+mod moments;
 mod motion;
 mod survey;
 mod traders;
@@ -32,9 +29,6 @@ use onetape_engine::num::Nanos;
 
 pub use motion::motion_figures;
 pub use survey::Survey;
-
-/// Volatility, per 1.00 a year, at which the bands of the specification hold: that of the default parameters.
-const USUAL_VOL: f64 = 0.22;
 
 /// One figure and where it should lie.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -76,19 +70,6 @@ impl Figure {
         let error = ((count - 1.0) / count * square).sqrt();
         let ok = value + 2.0 * error >= low && value - 2.0 * error <= high;
         Figure { name, value, low, high, error: Some(error), ok }
-    }
-
-    /// A figure that goes with the market's volatility to a power: its band holds at [`USUAL_VOL`]; the edge
-    /// towards which the market's volatility pushes the figure moves along.
-    fn at_volatility(
-        name: &'static str,
-        value: f64,
-        (low, high): (f64, f64),
-        vol: f64,
-        power: f64,
-    ) -> Figure {
-        let factor = libm::pow(vol / USUAL_VOL, power);
-        Figure::new(name, value, low * factor.min(1.0), high * factor.max(1.0))
     }
 }
 

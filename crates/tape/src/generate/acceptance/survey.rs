@@ -5,6 +5,9 @@ use super::super::clock::TradingDay;
 use super::super::sink::Sink;
 use super::Figure;
 use super::chain::{ChainTally, Market, Month, Pair, Snapshot};
+use super::moments::{
+    Return, STRETCHES_PER_DAY, autocorrelation, diurnal_ratio, kurtosis, stretch_of, values,
+};
 use super::traders::{Random, StaleTaker, Straddle, hedging_gap};
 use onetape_engine::instrument::{InstrumentDef, TickRule};
 use onetape_engine::num::{Nanos, Price};
@@ -19,9 +22,6 @@ const YEAR_NS: f64 = 365.0 * 86_400e9;
 const SNAPSHOT_FROM: u64 = 10 * MINUTE;
 const SNAPSHOT_EVERY: u64 = 5 * MINUTE;
 const QUIET_NS: u64 = 60_000_000;
-
-/// How the share of wings without a bid goes with volatility: the slope of its logarithm over a hundred seeds.
-const WINGS_POWER: f64 = -1.25;
 
 /// What the survey knows of an instrument.
 #[derive(Debug, Clone, Copy)]
@@ -298,13 +298,7 @@ impl Survey {
                 |without| diurnal_ratio(&returns, without),
             ),
             Figure::new("fund: share of time one tick wide", share(2), 0.80, 1.0),
-            Figure::at_volatility(
-                "fund: share of time locked",
-                share(1),
-                (0.0005, 0.005),
-                self.tally.mean_vol(),
-                2.0,
-            ),
+            Figure::new("fund: share of time locked", share(1), 0.0005, 0.005),
             Figure::new("fund: longest crossed moment, ms", self.crossed_longest as f64 / 1e6, 0.0, 20.0),
         ]
     }
@@ -354,12 +348,11 @@ impl Survey {
                 self.days.len() * STRETCHES_PER_DAY,
                 |without| self.trade_smile(without),
             ),
-            Figure::at_volatility(
-                "far wings: share without a bid",
+            Figure::new(
+                "far wings (1 to 3 deviations): share without a bid",
                 self.tally.wings_without_bid_share(),
-                (0.10, 0.30),
-                self.tally.mean_vol(),
-                WINGS_POWER,
+                0.10,
+                0.30,
             ),
         ]
     }
@@ -460,54 +453,4 @@ impl Sink for Survey {
         }
         Ok(())
     }
-}
-
-/// Stretches of ten minutes: short enough that several lie in each part of the day that a ratio compares.
-const STRETCH_MINUTES: u64 = 10;
-const STRETCHES_PER_DAY: usize = 39;
-
-/// A one-minute return.
-#[derive(Debug, Clone, Copy)]
-struct Return {
-    minute: u64,
-    stretch: usize,
-    value: f64,
-}
-
-fn stretch_of(day: usize, minute: u64) -> usize {
-    day * STRETCHES_PER_DAY + (minute / STRETCH_MINUTES).min(STRETCHES_PER_DAY as u64 - 1) as usize
-}
-
-/// The returns outside a stretch.
-fn values(returns: &[Return], without: Option<usize>) -> Vec<f64> {
-    returns.iter().filter(|found| without != Some(found.stretch)).map(|found| found.value).collect()
-}
-
-/// Mean size of the returns of the first half hour over that of midday.
-fn diurnal_ratio(returns: &[Return], without: Option<usize>) -> f64 {
-    let mean = |from: u64, to: u64| {
-        let sizes: Vec<f64> = returns
-            .iter()
-            .filter(|found| (from..to).contains(&found.minute) && without != Some(found.stretch))
-            .map(|found| found.value.abs())
-            .collect();
-        sizes.iter().sum::<f64>() / sizes.len() as f64
-    };
-    mean(0, 30) / mean(150, 270)
-}
-
-fn kurtosis(values: &[f64]) -> f64 {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let square = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
-    let fourth =
-        values.iter().map(|x| (x - mean) * (x - mean) * (x - mean) * (x - mean)).sum::<f64>() / count;
-    fourth / (square * square)
-}
-
-fn autocorrelation(values: &[f64], lag: usize) -> f64 {
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let square: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
-    let product: f64 = values.iter().zip(values.iter().skip(lag)).map(|(a, b)| (a - mean) * (b - mean)).sum();
-    product / square
 }

@@ -209,8 +209,12 @@ fn straddle(spot: f64, strike: f64, w: f64) -> (f64, f64, f64) {
     (2.0 * call - spot + strike, 2.0 * n1 - 1.0, 2.0 * gamma)
 }
 
-/// Distance of the hedged result from ½ Σ Γ (ΔS² − S² Δw), over the premium. `minutes` are the fund's
-/// midpoints from the straddle's time to the close.
+/// A move of this many of its minute's implied standard deviations is a jump.
+const JUMP: f64 = 6.0;
+
+/// Distance of the hedged result from ½ Σ Γ (ΔS² − S² Δw), over the premium; a jump counts with the change of
+/// the straddle's value instead of ½ Γ ΔS² (Itô's formula for jump diffusions; Merton, 1976). `minutes` are the
+/// fund's midpoints from the straddle's time to the close.
 pub(super) fn hedging_gap(bought: &Straddle, day: &TradingDay, minutes: &[(u64, f64)]) -> Option<f64> {
     let clock = Clock::new(vec![*day]);
     let left = |ts: u64| clock.at(day.close) - clock.at(ts);
@@ -228,11 +232,17 @@ pub(super) fn hedging_gap(bought: &Straddle, day: &TradingDay, minutes: &[(u64, 
     let (mut hedge, mut expected) = (0.0, 0.0);
     for pair in minutes.windows(2) {
         let [(ts, before), (next, after)] = *pair else { continue };
-        let w = rate * left(ts);
-        let (_, delta, gamma) = straddle(before, bought.strike, w.max(1e-12));
+        let w = (rate * left(ts)).max(1e-12);
+        let (value, delta, gamma) = straddle(before, bought.strike, w);
         let change = after - before;
+        let implied = before * before * rate * (left(ts) - left(next));
         hedge -= delta * change;
-        expected += 0.5 * gamma * (change * change - before * before * rate * (left(ts) - left(next)));
+        let gain = if change * change > JUMP * JUMP * implied {
+            straddle(after, bought.strike, w).0 - value - delta * change
+        } else {
+            0.5 * gamma * change * change
+        };
+        expected += gain - 0.5 * gamma * implied;
     }
     let (_, last) = *minutes.last()?;
     let result = (last - bought.strike).abs() - bought.premium + hedge;

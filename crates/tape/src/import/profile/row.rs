@@ -1,23 +1,22 @@
 //! What a row becomes.
 
-use super::cell::{Cell, Cells, NoNumber};
+mod chain;
+mod numbers;
+
+use super::cell::Cells;
 use super::depth::{Books, LevelRow, WindowRow};
 use super::plan::{Fault, Plan};
-use super::spec::{Field, Interval, NullSide, OnNull, OpenInterestSpec, Order, Profile, RecordKind};
+use super::spec::{Field, Interval, Order, Profile, RecordKind};
 use super::spool::{Spool, Spooled};
 use super::symbol::Book;
 use super::time::{Clock, Moment};
 use super::trade::TradeReader;
 use crate::import::hours::ExtendedMarker;
 use crate::import::levels::Shown;
-use onetape_calendar::{Date, DayClock, Market, Zone, next_session};
-use onetape_engine::ids::{InstrumentIx, VenueIx};
+use onetape_calendar::{DayClock, Market, Zone};
+use onetape_engine::ids::InstrumentIx;
 use onetape_engine::num::{DAY, Nanos, SCALE};
-use onetape_engine::record::{Bar, Body, HalfBar, Head, Quote, Record, Statistic, StatisticKind, flags};
-
-/// Minute of the New York day at which yesterday's open interest is published.
-const OPEN_INTEREST_MINUTE: u8 = 30;
-const OPEN_INTEREST_HOUR: u8 = 6;
+use onetape_engine::record::{Bar, Body, HalfBar, Head, Quote, Record, flags};
 
 /// Where the records of an import wait until all of them are known.
 #[derive(Debug)]
@@ -241,73 +240,6 @@ impl<'a> Converter<'a> {
         Ok(())
     }
 
-    /// A row lacks a value it needs: counted, or an error.
-    fn skip(&mut self, leg: usize, needed: &[Field]) -> Result<(), Fault> {
-        if self.profile.file.on_null == OnNull::Skip {
-            self.skipped += 1;
-            return Ok(());
-        }
-        let place = needed.iter().find_map(|field| self.plan.legs[leg][*field as usize]).unwrap_or_default();
-        Err(self.plan.fault(place, Cell::Null, "a value (to leave such rows out: file.on_null = \"skip\")"))
-    }
-
-    fn cell<'c, C: Cells>(&self, cells: &'c C, leg: usize, field: Field) -> Option<(usize, Cell<'c>)> {
-        let place = self.plan.legs[leg][field as usize]?;
-        Some((place, cells.get(place)))
-    }
-
-    /// A price in 1e-9; `None` of a null cell or an unmapped field.
-    fn price<C: Cells>(&self, cells: &C, leg: usize, field: Field) -> Result<Option<i64>, Fault> {
-        let Some((place, cell)) = self.cell(cells, leg, field) else { return Ok(None) };
-        if cell == Cell::Null {
-            return Ok(None);
-        }
-        let spec = &self.profile.price;
-        match cell.scaled(9, spec.unit.0, spec.whole_only) {
-            Ok(price) if price < 0 && !spec.negative => {
-                Err(self.plan.fault(place, cell, "a price of zero or more (see price.negative)"))
-            }
-            Ok(price) => Ok(Some(price)),
-            Err(problem) => Err(self.plan.fault(place, cell, expected(problem, "a price"))),
-        }
-    }
-
-    /// A quantity in 1e-9; `None` of a null cell or an unmapped field.
-    fn size<C: Cells>(&self, cells: &C, leg: usize, field: Field, lot: i64) -> Result<Option<i64>, Fault> {
-        let Some((place, cell)) = self.cell(cells, leg, field) else { return Ok(None) };
-        if cell == Cell::Null {
-            return Ok(None);
-        }
-        let fault = |expected: &str| Err(self.plan.fault(place, cell, expected));
-        match cell.scaled(9, 0, false) {
-            Ok(size) if size < 0 => fault("a size of zero or more"),
-            Ok(size) => match size.checked_mul(lot) {
-                Some(size) => Ok(Some(size)),
-                None => fault("a size below 9.2e9"),
-            },
-            Err(problem) => fault(expected(problem, "a size")),
-        }
-    }
-
-    fn venue<C: Cells>(&self, cells: &C, place: Option<usize>) -> Result<VenueIx, Fault> {
-        let Some(place) = place else { return Ok(VenueIx(0)) };
-        let cell = cells.get(place);
-        let text = cell.text();
-        let mapped =
-            self.profile.venue.as_ref().and_then(|spec| {
-                std::str::from_utf8(&text).ok().and_then(|text| spec.map.get(text).copied())
-            });
-        let number = mapped.or(match (&*text, cell.count()) {
-            (_, Some(number)) => u16::try_from(number).ok(),
-            (b"", _) => Some(0),
-            ([letter @ b'A'..=b'Z'], _) => Some(u16::from(letter - b'A') + 1),
-            _ => None,
-        });
-        number.map(VenueIx).ok_or_else(|| {
-            self.plan.fault(place, cell, "a venue number, a letter from A to Z or a key of venue.map")
-        })
-    }
-
     fn trade<C: Cells>(&self, cells: &C, leg: usize, at: At) -> Result<Option<Record>, Fault> {
         let price = self.price(cells, leg, Field::Price)?;
         let size = self.size(cells, leg, Field::Size, at.lot)?;
@@ -315,22 +247,6 @@ impl<'a> Converter<'a> {
         let count = |field| self.cell(cells, leg, field).and_then(|(_, cell)| cell.count());
         let ids = (count(Field::TradeId), count(Field::Sequence));
         Ok(Some(Record::new(at.head, Body::Trade(self.trades.body(cells, price, size, ids)))))
-    }
-
-    /// Price and size of a quote side; `None` when the row says nothing about it.
-    fn side<C: Cells>(
-        &self,
-        cells: &C,
-        leg: usize,
-        (price, size): (Field, Field),
-        lot: i64,
-    ) -> Result<Option<(i64, i64)>, Fault> {
-        let Some(value) = self.price(cells, leg, price)? else {
-            return Ok((self.profile.file.null_side == NullSide::Empty).then_some((0, 0)));
-        };
-        let stated = self.size(cells, leg, size, lot)?;
-        let assumed = self.profile.size.assumed.map_or(0, |size| i64::from(size) * SCALE);
-        Ok(Some((value, stated.unwrap_or(assumed))))
     }
 
     fn quote<C: Cells>(&mut self, cells: &C, leg: usize, at: At, book: &mut Book) -> Result<(), Fault> {
@@ -378,16 +294,6 @@ impl<'a> Converter<'a> {
         Ok(Some(Bar { open, high, low, close, volume }))
     }
 
-    /// Four prices; `None` when one of them is null.
-    fn ohlc<C: Cells>(&self, cells: &C, leg: usize, fields: [Field; 4]) -> Result<Option<[i64; 4]>, Fault> {
-        let mut prices = [0; 4];
-        for (slot, field) in prices.iter_mut().zip(fields) {
-            let Some(price) = self.price(cells, leg, field)? else { return Ok(None) };
-            *slot = price;
-        }
-        Ok(Some(prices))
-    }
-
     /// A side without prices is no update of that side.
     fn quote_bar<C: Cells>(&mut self, cells: &C, leg: usize, at: At, book: &mut Book) -> Result<(), Fault> {
         use Field::*;
@@ -409,34 +315,6 @@ impl<'a> Converter<'a> {
             None => self.skip(leg, &[BidClose, AskClose])?,
         }
         Ok(())
-    }
-
-    fn chain<C: Cells>(
-        &mut self,
-        cells: &C,
-        leg: usize,
-        at: At,
-        book: &mut Book,
-        spools: (&mut Spools, u64),
-    ) -> Result<(), Fault> {
-        self.underlying(cells, leg, at, book)?;
-        self.quote(cells, leg, at, book)?;
-        let has_bar = self.plan.legs[leg][Field::Close as usize].is_some();
-        match self.trade_bar(cells, leg, at)? {
-            // Sources write zeros for a bar without trades.
-            Some(bar) if bar.close > 0 => self.records.push(Record::new(at.head, Body::TradeBar(bar))),
-            _ if has_bar => {}
-            _ => {
-                let volume = self.size(cells, leg, Field::Volume, at.lot)?;
-                let known = &mut book.instruments[at.head.instrument.index()].stated[1];
-                if let Some(volume) = volume
-                    && is_news(known, at, volume)
-                {
-                    self.records.push(statistic(at.head, StatisticKind::Volume, volume));
-                }
-            }
-        }
-        self.open_interest(cells, leg, at, book, spools)
     }
 
     /// A change of one level.
@@ -499,93 +377,5 @@ impl<'a> Converter<'a> {
     fn book_head<C: Cells>(&self, cells: &C, at: At) -> Head {
         let bits = if self.trades.is_non_firm(cells) { flags::NON_FIRM } else { 0 };
         Head { flags: bits, ..at.head }
-    }
-
-    /// The low half of a whole number; 0 where there is none.
-    fn count<C: Cells>(&self, cells: &C, leg: usize, field: Field) -> u32 {
-        self.cell(cells, leg, field).and_then(|(_, cell)| cell.count()).unwrap_or_default() as u32
-    }
-
-    /// The underlying's quote or price, once an instant.
-    fn underlying<C: Cells>(&mut self, cells: &C, leg: usize, at: At, book: &mut Book) -> Result<(), Fault> {
-        let bid = self.price(cells, leg, Field::UnderlyingBid)?.filter(|bid| *bid > 0);
-        let ask = self.price(cells, leg, Field::UnderlyingAsk)?.filter(|ask| *ask > 0);
-        let price = self.price(cells, leg, Field::UnderlyingPrice)?.filter(|price| *price > 0);
-        if bid.is_none() && ask.is_none() && price.is_none() {
-            return Ok(());
-        }
-        let Some(own) = book.underlying(self.plan, cells, at.head.instrument.0) else { return Ok(()) };
-        let head = Head { instrument: InstrumentIx(own), venue: VenueIx(0), ..at.head };
-        let record = match (bid, ask, price) {
-            (Some(bid), Some(ask), _) => {
-                // Sizes of the underlying are not part of chain rows.
-                let size = i64::from(self.profile.size.assumed.unwrap_or(1)) * SCALE;
-                let body = Quote { bid, ask, bid_size: size, ask_size: size, ..Quote::default() };
-                let bits = flags::LAST | flags::BID | flags::ASK | flags::SNAPSHOT;
-                Record::new(Head { flags: bits, ..head }, Body::Quote(body))
-            }
-            (_, _, Some(price)) => {
-                let body = Bar { open: price, high: price, low: price, close: price, volume: 0 };
-                Record::new(head, Body::TradeBar(body))
-            }
-            _ => return Ok(()),
-        };
-        let known = &mut book.instruments[own as usize];
-        if known.last_stated != Some(record) {
-            known.last_stated = Some(record);
-            self.records.push(record);
-        }
-        Ok(())
-    }
-
-    /// Open interest, once a day or when it changes.
-    fn open_interest<C: Cells>(
-        &mut self,
-        cells: &C,
-        leg: usize,
-        at: At,
-        book: &mut Book,
-        (spools, origin): (&mut Spools, u64),
-    ) -> Result<(), Fault> {
-        let Some(value) = self.size(cells, leg, Field::OpenInterest, 1)? else { return Ok(()) };
-        if !is_news(&mut book.instruments[at.head.instrument.index()].stated[0], at, value) {
-            return Ok(());
-        }
-        let mut record = statistic(at.head, StatisticKind::OpenInterest, value);
-        if self.profile.open_interest == Some(OpenInterestSpec::EndOfDay) {
-            record.ts = morning_after(Zone::NewYork.date_at(at.head.ts_src.0))?;
-            record.ts_src = record.ts;
-            return spools.late.push(Spooled { record, origin }).map_err(Fault);
-        }
-        self.records.push(record);
-        Ok(())
-    }
-}
-
-/// 06:30 New York on the trading day after a date.
-fn morning_after(date: Date) -> Result<u64, Fault> {
-    let next = next_session(Market::UsEquity, date)
-        .and_then(|session| DayClock::new(Zone::NewYork, session.trade_date).ok())
-        .ok_or_else(|| Fault(format!("the calendar knows no trading day after {date}")))?;
-    Ok(next.utc_ns_at(OPEN_INTEREST_HOUR, OPEN_INTEREST_MINUTE))
-}
-
-/// Whether a daily figure is another than the one last stated, or of another date.
-fn is_news(known: &mut Option<(Date, i64)>, at: At, value: i64) -> bool {
-    let stated = Some((Zone::NewYork.date_at(at.head.ts_src.0), value));
-    std::mem::replace(known, stated) != stated
-}
-
-fn statistic(head: Head, kind: StatisticKind, value: i64) -> Record {
-    let body = Statistic { value, stat: kind as u16, ts_ref: head.ts_src.0, ..Statistic::default() };
-    Record::new(head, Body::Statistic(body))
-}
-
-fn expected(problem: NoNumber, what: &'static str) -> &'static str {
-    match (problem, what) {
-        (NoNumber::TooFine, _) => "a number with at most 9 decimals (nothing is rounded)",
-        (NoNumber::TooLarge, _) => "a number below 9.2e9",
-        (NoNumber::NotFinite, _) => "a finite number (list it under file.null if it means no value)",
-        (NoNumber::Text, what) => what,
     }
 }

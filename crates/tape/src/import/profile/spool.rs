@@ -1,9 +1,10 @@
 //! Records waiting to be merged: in memory up to a bound, beyond it in a nameless temporary file.
 //!
 //! Records are pushed in row order. They are cut into *runs*, each in order of time: rows already
-//! in order make one run however many there are. Memory is one run of [`RUN_RECORDS`] and its
-//! sorting space while writing, and a small buffer a run while merging. The file has no name, so
-//! nothing is left behind by any kind of end.
+//! in order make one run however many there are. A full run is sorted and written by a thread of its
+//! own while rows are read on into the next. Memory is two runs of [`RUN_RECORDS`] and the sorting
+//! space of one, and a small buffer a run while merging. The file has no name, so nothing is left
+//! behind by any kind of end.
 
 use onetape_engine::ids::InstrumentIx;
 use onetape_engine::num::Nanos;
@@ -13,6 +14,7 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// A record and where it stands in the source: the file's place in the request and the row.
@@ -36,8 +38,8 @@ pub(super) fn file_and_row(origin: u64) -> (usize, u64) {
     ((origin >> ROW_BITS) as usize, origin & ((1 << ROW_BITS) - 1))
 }
 
-/// Records of a run that is sorted in memory (36 MiB).
-const RUN_RECORDS: usize = 1 << 19;
+/// Records of a run that is sorted in memory (18 MiB).
+const RUN_RECORDS: usize = 1 << 18;
 /// Records read at a time from each run of the file (72 KiB).
 const BUFFER_RECORDS: usize = 1 << 10;
 const RECORD_BYTES: u64 = size_of::<Spooled>() as u64;
@@ -50,13 +52,22 @@ struct Run {
     last_ts: u64,
 }
 
+/// A run being written: gives back the file and the run's memory.
+type Writing = JoinHandle<std::io::Result<(File, Vec<Spooled>)>>;
+
 /// Takes records in row order.
 #[derive(Debug)]
 pub(super) struct Spool {
     folder: PathBuf,
     records: Vec<Spooled>,
     is_ordered: bool,
+    /// Earliest and latest time in `records`.
+    reach: (u64, u64),
     file: Option<File>,
+    /// The run on its way to the file.
+    writing: Option<Writing>,
+    /// Memory of the run written last.
+    spare: Vec<Spooled>,
     runs: Vec<Run>,
     run_records: usize,
     /// Knowable times of the first and last record.
@@ -74,7 +85,10 @@ impl Spool {
             folder: folder.to_path_buf(),
             records: Vec::new(),
             is_ordered: true,
+            reach: (u64::MAX, 0),
             file: None,
+            writing: None,
+            spare: Vec::new(),
             runs: Vec::new(),
             run_records,
             span: None,
@@ -87,43 +101,64 @@ impl Spool {
         }
         let ts = record.record.ts;
         self.is_ordered &= self.records.last().is_none_or(|last| last.record.ts <= ts);
+        self.reach = (self.reach.0.min(ts), self.reach.1.max(ts));
         self.span = Some(self.span.map_or((ts, ts), |(first, last)| (first.min(ts), last.max(ts))));
         self.records.push(record);
         Ok(())
     }
 
-    /// Moves the records in memory to the file as one run, or to the end of the run before.
+    /// Sends the records in memory to the file as one run, or to the end of the run before.
     fn spill(&mut self) -> Result<(), String> {
-        if !self.is_ordered {
-            self.records.sort_by_key(|spooled| spooled.record.ts);
+        if self.records.is_empty() {
+            return Ok(());
         }
-        let (Some(first), Some(last)) = (self.records.first(), self.records.last()) else { return Ok(()) };
-        let fail = |error: std::io::Error| {
-            format!("temporary space of 72 bytes a record is needed in {}: {error}", self.folder.display())
-        };
-        let file = match &mut self.file {
+        self.wait()?;
+        let mut file = match self.file.take() {
             Some(file) => file,
-            None => self.file.insert(tempfile::tempfile_in(&self.folder).map_err(fail)?),
+            None => tempfile::tempfile_in(&self.folder).map_err(|error| self.no_space(&error))?,
         };
-        file.write_all(self.records.as_bytes()).map_err(fail)?;
-        let count = self.records.len() as u64;
+        let (count, (first_ts, last_ts)) = (self.records.len() as u64, self.reach);
         let end = self.runs.last().map_or(0, |run| run.first + run.count);
         match self.runs.last_mut() {
-            Some(run) if run.last_ts <= first.record.ts => {
+            Some(run) if run.last_ts <= first_ts => {
                 run.count += count;
-                run.last_ts = last.record.ts;
+                run.last_ts = last_ts;
             }
-            _ => self.runs.push(Run { first: end, count, last_ts: last.record.ts }),
+            _ => self.runs.push(Run { first: end, count, last_ts }),
         }
-        self.records.clear();
-        self.is_ordered = true;
+        let mut run = std::mem::replace(&mut self.records, std::mem::take(&mut self.spare));
+        let is_ordered = std::mem::replace(&mut self.is_ordered, true);
+        self.reach = (u64::MAX, 0);
+        self.writing = Some(std::thread::spawn(move || {
+            if !is_ordered {
+                run.sort_by_key(|spooled| spooled.record.ts);
+            }
+            file.write_all(run.as_bytes())?;
+            run.clear();
+            Ok((file, run))
+        }));
         Ok(())
+    }
+
+    /// Waits for the run under way.
+    fn wait(&mut self) -> Result<(), String> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        let written =
+            writing.join().map_err(|_| "the thread that writes temporary space died".to_string())?;
+        let (file, spare) = written.map_err(|error| self.no_space(&error))?;
+        (self.file, self.spare) = (Some(file), spare);
+        Ok(())
+    }
+
+    fn no_space(&self, error: &std::io::Error) -> String {
+        format!("temporary space of 72 bytes a record is needed in {}: {error}", self.folder.display())
     }
 
     /// The records as sources to merge, in the order that decides ties.
     fn sources(mut self) -> Result<(Option<File>, Vec<Source>), String> {
-        if self.file.is_some() {
+        if self.file.is_some() || self.writing.is_some() {
             self.spill()?;
+            self.wait()?;
             let sources = self.runs.iter().map(|run| Source::of_run(*run)).collect();
             return Ok((self.file, sources));
         }
