@@ -152,6 +152,17 @@ fn bad_input_gets_one_clear_message_and_its_exit_code() {
         (vec!["audit", "show", "abcdef", "--from", "yesterday"], 2, "yesterday"),
         (vec!["data", "info", "nowhere"], 3, "nowhere"),
         (vec!["data", "depth", DEMO], 3, "no depth"),
+        (vec!["data", "generate", "--events", "0", "--out", "g"], 2, "events must be 1 or more"),
+        (
+            vec!["data", "info", concat!(env!("CARGO_MANIFEST_DIR"), "/../replay-data/one-2d/manifest.json")],
+            3,
+            "name the folder",
+        ),
+        (
+            vec!["data", "import", "lean", "--root", "nowhere", "--symbol", "X", "--out", "g"],
+            3,
+            "no folder nowhere",
+        ),
         (vec!["data", "depth", DEMO, "--at", "noon"], 2, "noon"),
         (vec!["data", "import", "dbn", "cut.dbn.zst", "--out", "s1"], 3, "cut.dbn.zst"),
         (vec!["data", "import", "dbn", "not.dbn", "--out", "s2"], 3, "not.dbn"),

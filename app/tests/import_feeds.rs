@@ -21,6 +21,7 @@ use tempfile::TempDir;
 /// 2024-07-03 14:00 UTC, 10:00 in New York.
 const TEN: u64 = 1_720_015_200_000_000_000;
 const DAY: u64 = 86_400_000_000_000;
+const HOUR: u64 = DAY / 24;
 const MILLI: u64 = 1_000_000;
 
 fn run(work: &Path, args: &[&str]) -> (i32, String, String) {
@@ -56,7 +57,7 @@ fn dbn_quotes(work: &Path, dataset: &str, symbol: &str) -> String {
     let folder = work.join(format!("{symbol}-session"));
     let mut writer = SessionWriter::create(&folder, SessionMeta::new("own", "test", "1")).unwrap();
     let def = InstrumentDef { source: format!("dbn:{dataset}/mbp-1"), ..InstrumentDef::equity(symbol) };
-    let instrument = writer.define(Nanos(TEN - DAY / 24), def).unwrap();
+    let instrument = writer.define(Nanos(TEN - HOUR), def).unwrap();
     for n in 0..3u32 {
         let at = TEN + u64::from(n) * 10 * MILLI;
         let head = Head {
@@ -179,8 +180,8 @@ fn databento_daily_bars_become_the_history_of_before_the_tape() {
     assert_eq!(
         fs::read_to_string(path.join("s/history.csv")).unwrap(),
         "symbol,date,open,high,low,close,volume,iv30,iv60,skew25\n\
-         AAA,2024-07-01,10,11,6,9,1000,,,\n\
-         AAA,2024-07-02,10,11,6,8,1000,,,\n"
+         AAA,2024-07-01,10.00,11.00,6.00,9.00,1000.00,,,\n\
+         AAA,2024-07-02,10.00,11.00,6.00,8.00,1000.00,,,\n"
     );
     let again: Value = serde_json::from_str(&run(path, &import).1).unwrap();
     let first: Value = serde_json::from_str(&first).unwrap();
@@ -208,10 +209,11 @@ fn files_have_a_delay_of_their_profile_and_a_history() {
     fs::write(
         path.join("days.csv"),
         format!(
-            "ts,symbol,open,high,low,close,volume\n{},AAA,10,11,6,9,1000\n{},AAA,10,11,6,8.5,900\n{},AAA,1,1,1,1,1\n",
-            TEN - 42 * DAY / 24,
-            TEN - 18 * DAY / 24,
-            TEN + DAY / 4,
+            "ticker,open,high,low,close,volume,window_start\nAAA,10,11,6,9,1000,{}\nAAA,10,11,6,8.5,900,{}\nAAA,1,1,1,1,1,{}\n",
+            // Midnights in New York.
+            TEN - 58 * HOUR,
+            TEN - 34 * HOUR,
+            TEN - 10 * HOUR,
         ),
     )
     .unwrap();
@@ -224,7 +226,8 @@ fn files_have_a_delay_of_their_profile_and_a_history() {
     let row = |symbol: &str, known_ms: u64, src_ms: u64, bid| {
         (symbol.to_string(), known_ms * MILLI, src_ms * MILLI, bid)
     };
-    let (code, _, error) = import(&["--delay", "mine=15ms", "--history", "generic-bars", "days.csv"], "one");
+    let (code, _, error) =
+        import(&["--delay", "mine=15ms", "--history", "polygon-day-bars", "days.csv"], "one");
     assert_eq!(code, 0, "{error}");
     let expected =
         [row("AAA", 0, 0, 10), row("AAA", 10, 10, 11), row("BBB", 15, 0, 10), row("BBB", 25, 10, 11)];
@@ -233,8 +236,8 @@ fn files_have_a_delay_of_their_profile_and_a_history() {
     assert_eq!(
         fs::read_to_string(path.join("one/history.csv")).unwrap(),
         "symbol,date,open,high,low,close,volume,iv30,iv60,skew25\n\
-         AAA,2024-07-01,10,11,6,9,1000,,,\n\
-         AAA,2024-07-02,10,11,6,8.5,900,,,\n"
+         AAA,2024-07-01,10.00,11.00,6.00,9.00,1000.00,,,\n\
+         AAA,2024-07-02,10.00,11.00,6.00,8.50,900.00,,,\n"
     );
     let (code, _, error) = import(&["--delay", "2ms"], "all");
     assert_eq!(code, 0, "{error}");
@@ -245,5 +248,6 @@ fn files_have_a_delay_of_their_profile_and_a_history() {
     assert_eq!(code, 2, "{error}");
     assert!(error.contains("no source 'yours' to delay; this import has generic-quotes, mine"), "{error}");
     let (code, _, error) = import(&["--history", "generic-quotes", "a.csv"], "bad");
-    assert!(code == 3 && !path.join("bad").exists(), "{error}");
+    assert!(code == 3 && error.contains("--history takes daily trade bars"), "{error}");
+    assert!(!path.join("bad").exists() && !path.join("bad.partial").exists());
 }

@@ -7,7 +7,7 @@ use crate::report::ProgressLine;
 use clap::Args;
 use onetape_calendar::Date;
 use onetape_session::settings::nearest;
-use onetape_tape::generate::{self, GenerateRequest, Scenario};
+use onetape_tape::generate::{self, GenerateError, GenerateRequest, Scenario};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -49,7 +49,10 @@ pub(crate) fn run(args: &GenerateArgs, session: &Session<'_>) -> Result<u8, Fail
     let total = request.events.unwrap_or(generate::INPUTS_PER_DAY * u64::from(request.days));
     let finished =
         generate::generate(&request, &args.out, &mut |inputs| line.update("generating", inputs, total))
-            .map_err(|error| Failure::input(error.to_string()))?;
+            .map_err(|error| match error {
+                GenerateError::Session(error) => Failure::from(error),
+                refused => Failure::usage(refused.to_string()),
+            })?;
     line.done();
     done(&finished, &args.out, session)
 }

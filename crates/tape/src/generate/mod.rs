@@ -129,6 +129,9 @@ impl GenerateRequest {
             let found = u64::from(self.days);
             return Err(GenerateError::Request { name: "days", expected: "1 to 2600", found });
         }
+        if self.events == Some(0) {
+            return Err(GenerateError::Request { name: "events", expected: "1 or more", found: 0 });
+        }
         let found = self.parameters.base_vol;
         if !(0.02..=2.0).contains(&found) {
             return Err(GenerateError::Volatility { found });
@@ -269,6 +272,7 @@ mod tests {
         let mut sink = Digest::default();
         for request in [
             GenerateRequest { days: 0, ..GenerateRequest::new(1) },
+            GenerateRequest { events: Some(0), ..GenerateRequest::new(1) },
             GenerateRequest { first_date: 99, ..GenerateRequest::new(1) },
             GenerateRequest {
                 parameters: ModelParameters { base_vol: f64::NAN, ..ModelParameters::default() },

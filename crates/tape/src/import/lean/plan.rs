@@ -245,6 +245,11 @@ fn gaps(symbol: &SymbolPlan, first: Date, last: Date) -> Vec<String> {
 }
 
 fn nothing_found(root: &Path, request: &LeanRequest, symbol: &str) -> ImportError {
+    if !root.is_dir() {
+        let what =
+            format!("no folder {}: name LEAN's `Data` folder, or the one that holds it", root.display());
+        return ImportError::Request { what };
+    }
     let wanted = format!(
         "{}/{}/{}/{}",
         request.kind.folder(),
