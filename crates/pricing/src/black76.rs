@@ -58,7 +58,7 @@ pub fn price(inputs: &BlackInputs, right: Right) -> f64 {
 #[must_use]
 pub fn greeks(inputs: &BlackInputs, right: Right) -> BlackGreeks {
     let (carry, core) = core(inputs, right);
-    sensitivities(&carry, &core)
+    sensitivities(&carry, &core.sharpened(&carry))
 }
 
 #[inline(always)]

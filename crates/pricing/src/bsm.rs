@@ -95,7 +95,7 @@ pub fn risk(inputs: &BsmInputs, right: Right) -> Risk {
 #[must_use]
 pub fn greeks(inputs: &BsmInputs, right: Right) -> Greeks {
     let (carry, core) = inputs.core(right);
-    core.greeks(&carry)
+    core.sharpened(&carry).greeks(&carry)
 }
 
 impl BsmInputs {

@@ -44,11 +44,15 @@ fn cores<const N: usize>(options: &BlackColumns<'_>, at: usize) -> (CarryLanes<N
     let sign = load_signs::<N>(options.right, at);
     let mut carries = CarryLanes::new();
     for i in 0..N {
-        carries.set(i, &Carry::new(forward[i], years[i], rate[i], rate[i]));
+        carries.set(i, &Carry::plain(forward[i], years[i], rate[i], rate[i]));
     }
+    let large = carries.settle();
     let mut cores = CoreLanes::new();
     for i in 0..N {
         cores.set(i, &Core::standardised(&carries.get(i), strike[i], vol[i], sign[i]));
+    }
+    if large {
+        cores.settle(|i| carries.get(i));
     }
     cores.add_normals();
     (carries, cores)
@@ -71,7 +75,8 @@ fn greeks_block<const N: usize>(
     at: usize,
     rows: usize,
 ) {
-    let (carries, cores) = cores::<N>(options, at);
+    let (carries, mut cores) = cores::<N>(options, at);
+    cores.sharpen(|i| carries.get(i));
     let mut block = BlackGreekBlock::<N>::new();
     for i in 0..N {
         block.set(i, &sensitivities(&carries.get(i), &cores.get(i)));

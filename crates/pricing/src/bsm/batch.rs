@@ -81,7 +81,65 @@ lanes_of!(
     get
 );
 
+impl<const N: usize> CarryLanes<N> {
+    /// [`Carry::settled`] of every row; whether any carry is large.
+    #[inline(always)]
+    pub(crate) fn settle(&mut self) -> bool {
+        let mut any = false;
+        for i in 0..N {
+            any |= self.get(i).is_large();
+        }
+        if any {
+            self.settle_rows();
+        }
+        any
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle_rows(&mut self) {
+        for i in 0..N {
+            let row = self.get(i).settled();
+            self.set(i, &row);
+        }
+    }
+}
+
 impl<const N: usize> CoreLanes<N> {
+    /// [`Core::settled`] of every row.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn settle(&mut self, carry: impl Fn(usize) -> Carry) {
+        for i in 0..N {
+            let row = self.get(i).settled(&carry(i));
+            self.set(i, &row);
+        }
+    }
+
+    /// [`Core::sharpened`] of every row.
+    #[inline(always)]
+    pub(crate) fn sharpen(&mut self, carry: impl Fn(usize) -> Carry) {
+        let mut any = false;
+        for i in 0..N {
+            any |= self.get(i).needs_exact_distances(&carry(i));
+        }
+        if any {
+            self.sharpen_rows(carry);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sharpen_rows(&mut self, carry: impl Fn(usize) -> Carry) {
+        for i in 0..N {
+            let row = self.get(i);
+            let carry = carry(i);
+            if row.needs_exact_distances(&carry) {
+                self.set(i, &row.with_exact_distances(&carry));
+            }
+        }
+    }
+
     /// The second and third step of every row.
     #[inline(always)]
     pub(crate) fn add_normals(&mut self) {
@@ -171,7 +229,7 @@ pub fn chain_greeks(expiry: &Expiry<'_>, out: &mut GreekColumns<'_>) -> Result<(
 }
 
 macro_rules! columns_kernel {
-    ($name:ident, $out:ident, $block:ident, $method:ident, $function:ident) => {
+    ($name:ident, $out:ident, $block:ident, $method:ident, $sharpen:literal, $function:ident) => {
         struct $name<'a, 'b>(&'a Columns<'a>, &'a mut $out<'b>);
 
         impl simd::Kernel for $name<'_, '_> {
@@ -192,13 +250,20 @@ macro_rules! columns_kernel {
             let sign = load_signs::<N>(options.right, at);
             let mut carries = CarryLanes::<N>::new();
             for i in 0..N {
-                carries.set(i, &Carry::new(spot[i], years[i], rate[i], dividend_yield[i]));
+                carries.set(i, &Carry::plain(spot[i], years[i], rate[i], dividend_yield[i]));
             }
+            let large = carries.settle();
             let mut cores = CoreLanes::<N>::new();
             for i in 0..N {
                 cores.set(i, &Core::standardised(&carries.get(i), strike[i], vol[i], sign[i]));
             }
+            if large {
+                cores.settle(|i| carries.get(i));
+            }
             cores.add_normals();
+            if $sharpen {
+                cores.sharpen(|i| carries.get(i));
+            }
             let mut block = $block::<N>::new();
             for i in 0..N {
                 block.set(i, &cores.get(i).$method(&carries.get(i)));
@@ -208,11 +273,11 @@ macro_rules! columns_kernel {
     };
 }
 
-columns_kernel!(ColumnsRisk, RiskColumns, RiskBlock, risk, columns_risk_block);
-columns_kernel!(ColumnsGreeks, GreekColumns, GreekBlock, greeks, columns_greeks_block);
+columns_kernel!(ColumnsRisk, RiskColumns, RiskBlock, risk, false, columns_risk_block);
+columns_kernel!(ColumnsGreeks, GreekColumns, GreekBlock, greeks, true, columns_greeks_block);
 
 macro_rules! chain_kernel {
-    ($name:ident, $out:ident, $block:ident, $method:ident, $function:ident) => {
+    ($name:ident, $out:ident, $block:ident, $method:ident, $sharpen:literal, $function:ident) => {
         struct $name<'a, 'b>(&'a Expiry<'a>, &'a mut $out<'b>);
 
         impl simd::Kernel for $name<'_, '_> {
@@ -239,7 +304,13 @@ macro_rules! chain_kernel {
             for i in 0..N {
                 cores.set(i, &Core::standardised(carry, strike[i], vol[i], sign[i]));
             }
+            if carry.is_large() {
+                cores.settle(|_| *carry);
+            }
             cores.add_normals();
+            if $sharpen {
+                cores.sharpen(|_| *carry);
+            }
             let mut block = $block::<N>::new();
             for i in 0..N {
                 block.set(i, &cores.get(i).$method(carry));
@@ -249,8 +320,8 @@ macro_rules! chain_kernel {
     };
 }
 
-chain_kernel!(ChainRisk, RiskColumns, RiskBlock, risk, chain_risk_block);
-chain_kernel!(ChainGreeks, GreekColumns, GreekBlock, greeks, chain_greeks_block);
+chain_kernel!(ChainRisk, RiskColumns, RiskBlock, risk, false, chain_risk_block);
+chain_kernel!(ChainGreeks, GreekColumns, GreekBlock, greeks, true, chain_greeks_block);
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
 const LOG2_E: f64 = core::f64::consts::LOG2_E;
 /// The leading 21 bits of ln 2: its product with any exponent is exact.
-const LN2_HIGH: f64 = f64::from_bits(0x3FE6_2E42_0000_0000);
+pub(crate) const LN2_HIGH: f64 = f64::from_bits(0x3FE6_2E42_0000_0000);
 /// ln 2 − `LN2_HIGH`.
 const LN2_LOW: f64 = 4.749_325_039_031_672_6e-7;
 
@@ -95,6 +95,21 @@ const TWO_54: f64 = 18_014_398_509_481_984.0;
 #[must_use]
 #[inline(always)]
 pub fn ln_ratio(a: f64, b: f64) -> f64 {
+    let (m, b_mantissa, k) = reduced_ratio(a, b);
+    let s = (m - b_mantissa) / (m + b_mantissa);
+    let w = s * s;
+    let value = k * LN2_HIGH + (2.0 * s + (s * w * polynomial(w, &ARTANH) + k * LN2_LOW));
+
+    let edge = if a < b { f64::NEG_INFINITY } else { f64::INFINITY };
+    let edge = if a == b { 0.0 } else { edge };
+    let inside = (a > 0.0) & (b > 0.0) & (a < f64::INFINITY) & (b < f64::INFINITY);
+    let value = if inside { value } else { edge };
+    if a.is_nan() | b.is_nan() { f64::NAN } else { value }
+}
+
+/// (m, n, k) with a/b = m/n 2ᵏ and m/n in [1/√2, √2], exactly, for finite positive a and b.
+#[inline(always)]
+pub(crate) fn reduced_ratio(a: f64, b: f64) -> (f64, f64, f64) {
     let (a_bits, a_shift) = normalised_bits(a);
     let (b_bits, b_shift) = normalised_bits(b);
     let a_mantissa = f64::from_bits((a_bits & MANTISSA) | ONE);
@@ -110,17 +125,7 @@ pub fn ln_ratio(a: f64, b: f64) -> f64 {
     let carry = if high { 1.0 } else { 0.0 };
     let carry = if low { -1.0 } else { carry };
     let m = a_mantissa * factor;
-    let k = steps + carry + (a_shift - b_shift);
-
-    let s = (m - b_mantissa) / (m + b_mantissa);
-    let w = s * s;
-    let value = k * LN2_HIGH + (2.0 * s + (s * w * polynomial(w, &ARTANH) + k * LN2_LOW));
-
-    let edge = if a < b { f64::NEG_INFINITY } else { f64::INFINITY };
-    let edge = if a == b { 0.0 } else { edge };
-    let inside = (a > 0.0) & (b > 0.0) & (a < f64::INFINITY) & (b < f64::INFINITY);
-    let value = if inside { value } else { edge };
-    if a.is_nan() | b.is_nan() { f64::NAN } else { value }
+    (m, b_mantissa, steps + carry + (a_shift - b_shift))
 }
 
 /// The bits of x scaled out of the subnormal range, and the exponent that was added, negated.

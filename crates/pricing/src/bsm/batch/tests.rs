@@ -32,6 +32,13 @@ fn inputs() -> Vec<(BsmInputs, Right)> {
             8 => row.spot = 1e-310,
             9 => row.vol = 1e-9,
             10 => (row.strike, row.years) = (row.spot, 0.0),
+            11 => row.rate = 30.0,
+            12 => (row.years, row.dividend_yield) = (20.0, -0.9),
+            13 | 14 => {
+                row.strike = row.spot * libm::exp((row.rate - row.dividend_yield) * row.years);
+                row.vol = if i % 80 < 40 { 1e-5 } else { 1e-3 };
+            }
+            15 => row.rate = f64::INFINITY,
             _ => {}
         }
         rows.push((row, if i % 3 == 0 { Right::Put } else { Right::Call }));
