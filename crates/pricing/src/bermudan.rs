@@ -5,6 +5,10 @@
 //! composite Gauss–Legendre quadrature on the other (panels of three standard deviations of a step, 16
 //! points each, within nine deviations of the target). The critical price is a root of the continuation
 //! value itself, so no kink is ever integrated over; the error is about 1e-11 of the strike.
+//!
+//! A put with q < r < 0 is exercised between two prices: the continuation value is convex in the price and the
+//! payoff linear, so the set where the payoff is worth more is an interval; and with more dates to come
+//! holding is worth more, so each date's interval lies inside the next one's, or is empty from some date on.
 use crate::Right;
 use crate::american::AmericanGreeks;
 use crate::american::differences::{self, Steps};
@@ -19,10 +23,9 @@ pub const EXERCISES_MAX: usize = 2_000;
 
 /// Present value with `exercises` equally spaced exercise dates, the last at expiry (none today).
 ///
-/// Calls are priced as puts with spot and strike, rate and yield exchanged. If the put's rate (the call's
-/// yield) is negative and exceeds the other, early exercise pays only between two prices; that case is
-/// not covered and gives NaN, as do inadmissible inputs, numbers of dates outside 1 to [`EXERCISES_MAX`], and
-/// a drift so large beside the volatility that the quadrature would take more than a few seconds.
+/// Calls are priced as puts with spot and strike, rate and yield exchanged. Inadmissible inputs, numbers of
+/// dates outside 1 to [`EXERCISES_MAX`], and a drift so large beside the volatility that the quadrature would
+/// take more than a few seconds give NaN.
 ///
 /// ```
 /// use onetape_pricing::{Right, bermudan, bsm::BsmInputs};
@@ -49,9 +52,6 @@ pub fn price(inputs: &BsmInputs, right: Right, exercises: usize) -> f64 {
     };
     if put.rate <= 0.0 && (put.dividend_yield >= put.rate || exercises == 1) {
         return bsm::price(inputs, right);
-    }
-    if put.rate < 0.0 {
-        return f64::NAN;
     }
     if vol * years.sqrt() < CERTAIN {
         return certain(inputs, right, exercises);
@@ -95,22 +95,40 @@ const PANEL: f64 = 3.0;
 const REACH: f64 = 9.0;
 /// Panels of all dates beyond which the price is given up as NaN.
 const PANELS_MAX: f64 = 500_000.0;
+/// The same for one date: a distance of 30,000 deviations of one step.
+const PANELS_PER_DATE_MAX: f64 = 10_000.0;
 
-/// The put's value at one date: payoff below the critical price, node values above.
+/// The put's value at one date: payoff where it is exercised, node values elsewhere.
 struct Induction {
     put: BsmInputs,
     /// Of one step.
     discount: f64,
     drift: f64,
     deviation: f64,
-    /// ln of the highest price considered.
+    /// ln of the lowest price considered, where exercise has a lower boundary, and of the highest.
+    bottom: f64,
     top: f64,
     rule: (Vec<f64>, Vec<f64>),
-    /// ln of the critical price of the later date.
-    critical: f64,
-    /// Log prices, and values times quadrature weights, above it.
+    /// The log prices at which the put is exercised on the later date.
+    exercised: Interval,
+    /// Log prices in order, and values times quadrature weights, outside that interval.
     nodes: Vec<f64>,
     weighted: Vec<f64>,
+    /// e^{−rτ} and e^{−qτ} for the time τ from the later date to expiry.
+    certain: (f64, f64),
+}
+
+/// Empty if `low` ≥ `high`; `low` may be −∞.
+#[derive(Clone, Copy)]
+struct Interval {
+    low: f64,
+    high: f64,
+}
+
+impl Interval {
+    fn is_empty(self) -> bool {
+        self.low >= self.high
+    }
 }
 
 impl Induction {
@@ -118,43 +136,60 @@ impl Induction {
         let BsmInputs { spot, strike, years, rate, dividend_yield, vol } = *put;
         let step = years / exercises as f64;
         let drift = rate - dividend_yield - 0.5 * vol * vol;
-        let top = ln(spot).max(ln(strike)) + 8.5 * vol * years.sqrt() + drift.abs() * years;
+        let margin = 8.5 * vol * years.sqrt() + drift.abs() * years;
+        let two_boundaries = rate < 0.0;
         Self {
             put: *put,
             discount: exp(-rate * step),
             drift: drift * step,
             deviation: vol * step.sqrt(),
-            top,
+            bottom: if two_boundaries { ln(spot).min(ln(strike)) - margin } else { f64::NEG_INFINITY },
+            top: ln(spot).max(ln(strike)) + margin,
             rule: gauss_legendre(POINTS, 0.0, 1.0),
             // At expiry the payoff is zero above the strike.
-            critical: ln(strike),
+            exercised: Interval { low: f64::NEG_INFINITY, high: ln(strike) },
             nodes: Vec::new(),
             weighted: Vec::new(),
+            certain: (1.0, 1.0),
         }
     }
 
     fn run(mut self, exercises: usize) -> f64 {
-        for _ in 1..exercises {
-            let critical = self.find_critical();
+        for date in 1..exercises {
+            let exercised = if self.bottom.is_finite() {
+                self.find_interval()
+            } else {
+                Interval { low: f64::NEG_INFINITY, high: self.find_critical() }
+            };
+            let held = if exercised.is_empty() {
+                [(self.bottom, self.top), (self.top, self.top)]
+            } else {
+                [(self.bottom, exercised.low), (exercised.high, self.top)]
+            };
             let width = PANEL * self.deviation;
-            let panels = ((self.top - critical) / width).ceil().max(1.0);
+            let panels = held.map(|(from, to)| if to > from { ((to - from) / width).ceil() } else { 0.0 });
             // A drift of thousands of deviations, or a price that is not a number.
-            if panels.is_nan() || panels * exercises as f64 > PANELS_MAX {
+            let total = panels[0] + panels[1];
+            let too_many = total > PANELS_PER_DATE_MAX || total * exercises as f64 > PANELS_MAX;
+            if total.is_nan() || self.top.is_nan() || too_many {
                 return f64::NAN;
             }
-            let panels = panels as usize;
-            let width = (self.top - critical) / panels as f64;
-            let mut nodes = Vec::with_capacity(panels * POINTS);
-            let mut weighted = Vec::with_capacity(panels * POINTS);
-            for panel in 0..panels {
-                let low = critical + panel as f64 * width;
-                for (x, w) in self.rule.0.iter().zip(&self.rule.1) {
-                    let node = low + width * x;
-                    nodes.push(node);
-                    weighted.push(width * w * self.continuation(node));
+            let mut nodes = Vec::with_capacity(total as usize * POINTS);
+            let mut weighted = Vec::with_capacity(total as usize * POINTS);
+            for ((from, to), panels) in held.into_iter().zip(panels) {
+                let width = (to - from) / panels;
+                for panel in 0..panels as usize {
+                    let low = from + panel as f64 * width;
+                    for (x, w) in self.rule.0.iter().zip(&self.rule.1) {
+                        let node = low + width * x;
+                        nodes.push(node);
+                        weighted.push(width * w * self.continuation(node));
+                    }
                 }
             }
-            (self.critical, self.nodes, self.weighted) = (critical, nodes, weighted);
+            (self.exercised, self.nodes, self.weighted) = (exercised, nodes, weighted);
+            let rest = self.put.years * date as f64 / exercises as f64;
+            self.certain = (exp(-self.put.rate * rest), exp(-self.put.dividend_yield * rest));
         }
         self.continuation(ln(self.put.spot))
     }
@@ -163,9 +198,22 @@ impl Induction {
     fn continuation(&self, x: f64) -> f64 {
         let mean = x + self.drift;
         let s = self.deviation;
-        let d = (self.critical - mean) / s;
         let forward = exp(mean + 0.5 * s * s);
-        let exercised = self.put.strike * cdf(d) - forward * cdf(d - s);
+        let strike = self.put.strike;
+        let below = |edge: f64| {
+            let d = (edge - mean) / s;
+            (cdf(d), cdf(d - s))
+        };
+        let mut closed = 0.0;
+        if !self.exercised.is_empty() {
+            let (high, low) = (below(self.exercised.high), below(self.exercised.low));
+            closed += strike * (high.0 - low.0) - forward * (high.1 - low.1);
+        }
+        // Below the grid the put is far in the money, and held.
+        if self.exercised.low > self.bottom {
+            let (units, shares) = below(self.bottom);
+            closed += self.certain.0 * strike * units - self.certain.1 * forward * shares;
+        }
         let (low, high) = (mean - REACH * s, mean + REACH * s);
         let from = self.nodes.partition_point(|node| *node < low);
         let to = self.nodes.partition_point(|node| *node <= high);
@@ -178,18 +226,64 @@ impl Induction {
                 value * exp(-0.5 * z * z)
             })
             .sum();
-        self.discount * (exercised + held * (FRAC_1_SQRT_2PI * inverse))
+        self.discount * (closed + held * (FRAC_1_SQRT_2PI * inverse))
+    }
+
+    /// Holding less exercise at log price `x`.
+    fn gap(&self, x: f64) -> f64 {
+        self.continuation(x) - (self.put.strike - exp(x))
+    }
+
+    /// Where exercise is worth more than holding, inside the later date's interval. Nothing below `bottom` is
+    /// told apart, so an interval that reaches it has no lower end.
+    fn find_interval(&self) -> Interval {
+        const GOLDEN: f64 = 0.618_033_988_749_894_9;
+        let empty = Interval { low: f64::INFINITY, high: f64::NEG_INFINITY };
+        if self.exercised.is_empty() {
+            return empty;
+        }
+        let (first, last) = (self.exercised.low.max(self.bottom), self.exercised.high);
+        // The gap falls, then rises: golden sections until a point of the interval is found.
+        let (mut low, mut high) = (first, last);
+        let mut points = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)];
+        let mut gaps = points.map(|x| self.gap(x));
+        while gaps[0] >= 0.0 && gaps[1] >= 0.0 {
+            if high - low < 1e-9 || !(gaps[0] + gaps[1]).is_finite() {
+                return empty;
+            }
+            if gaps[0] < gaps[1] {
+                high = points[1];
+                (points[1], gaps[1]) = (points[0], gaps[0]);
+                points[0] = high - GOLDEN * (high - low);
+                gaps[0] = self.gap(points[0]);
+            } else {
+                low = points[0];
+                (points[0], gaps[0]) = (points[1], gaps[1]);
+                points[1] = low + GOLDEN * (high - low);
+                gaps[1] = self.gap(points[1]);
+            }
+        }
+        let inside = if gaps[0] < gaps[1] { points[0] } else { points[1] };
+        let reaches_bottom = first <= self.bottom && self.gap(first) < 0.0;
+        Interval {
+            low: if reaches_bottom { f64::NEG_INFINITY } else { self.edge(inside, first) },
+            high: self.edge(inside, last),
+        }
+    }
+
+    /// The root of the gap between a price at which exercise pays and one at which it does not.
+    fn edge(&self, inside: f64, outside: f64) -> f64 {
+        let gap = self.gap(outside);
+        if gap <= 0.0 { outside } else { self.root((inside, self.gap(inside)), (outside, gap)) }
     }
 
     /// The log price where exercise and holding are worth the same: continuation − payoff increases in
     /// the price, so bisection with secant steps is safe.
     fn find_critical(&self) -> f64 {
-        let strike = self.put.strike;
-        let gap = |x: f64| self.continuation(x) - (strike - exp(x));
-        let mut high = ln(strike);
+        let mut high = ln(self.put.strike);
         let mut low = high - self.deviation;
         let mut stride = 4.0 * self.deviation;
-        while gap(low) > 0.0 {
+        while self.gap(low) > 0.0 {
             high = low;
             low -= stride;
             stride *= 1.5;
@@ -197,17 +291,22 @@ impl Induction {
                 return low;
             }
         }
-        let (mut gap_low, mut gap_high) = (gap(low), gap(high));
+        self.root((low, self.gap(low)), (high, self.gap(high)))
+    }
+
+    /// The root between a point of negative and one of positive gap, each with its gap.
+    fn root(&self, negative: (f64, f64), positive: (f64, f64)) -> f64 {
+        let ((mut low, mut gap_low), (mut high, mut gap_high)) = (negative, positive);
         for i in 0..80 {
-            if high - low < 1e-14 {
+            if (high - low).abs() < 1e-14 {
                 break;
             }
             // Illinois steps, with a bisection now and then.
             let secant = high - gap_high * (high - low) / (gap_high - gap_low);
-            let inside = secant > low && secant < high;
+            let inside = secant > low.min(high) && secant < low.max(high);
             let x = if i % 4 == 3 || !inside { 0.5 * (low + high) } else { secant };
-            let value = gap(x);
-            if value.abs() < 1e-15 * strike {
+            let value = self.gap(x);
+            if value.abs() < 1e-15 * self.put.strike {
                 return x;
             }
             if value > 0.0 {

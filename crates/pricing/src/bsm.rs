@@ -156,6 +156,62 @@ mod tests {
         assert!(price(&BsmInputs { vol: -0.1, ..haug() }, Right::Call).is_nan());
     }
 
+    /// At the forward d1 and d2 are differences of numbers that the carry makes a million times larger: vanna,
+    /// veta, speed and color in 60 digits (mpmath), from the exact binary inputs.
+    #[test]
+    fn nothing_cancels_at_the_forward() {
+        let at = |spot, strike, years, rate, dividend_yield, vol| BsmInputs {
+            spot,
+            strike,
+            years,
+            rate,
+            dividend_yield,
+            vol,
+        };
+        let cases = [
+            (
+                at(
+                    95.644_163_527_341_28,
+                    33.508_833_430_374_48,
+                    2.010_412_144_019_092_7,
+                    -0.490_488_934_336_109_5,
+                    0.031_207_867_749_013_11,
+                    1.680_881_224_076_37e-8,
+                ),
+                [
+                    0.357_990_408_497_414_37,
+                    -19.696_924_352_107_52,
+                    -2_279.063_886_035_632_5,
+                    18_042.052_756_146_015,
+                ],
+            ),
+            (
+                at(100.0, 104.081_077_419_238_8, 1.0, 0.05, 0.01, 0.001),
+                [
+                    0.197_486_344_402_783_6,
+                    -18.563_711_446_143_863,
+                    -0.059_245_903_362_794_27,
+                    2.093_355_745_539_245,
+                ],
+            ),
+            (
+                at(100.0, 110.517_091_807_564_77, 2.0, 0.05, 0.0, 2e-4),
+                [
+                    0.282_094_789_246_264_13,
+                    -12.694_265_222_253_742,
+                    -0.211_571_091_641_364_2,
+                    3.878_803_418_259_821,
+                ],
+            ),
+        ];
+        for (inputs, expected) in cases {
+            let g = greeks(&inputs, Right::Call);
+            for (value, expected) in [g.vanna, g.veta, g.speed, g.color].into_iter().zip(expected) {
+                assert!((value / expected - 1.0).abs() < 3e-15, "{value} {expected}");
+            }
+        }
+    }
+
     #[test]
     fn implied_vol_inverts_the_price() {
         for right in [Right::Call, Right::Put] {

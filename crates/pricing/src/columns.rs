@@ -73,6 +73,8 @@ macro_rules! lanes_of {
             }
 
             #[inline(always)]
+            // Models without rows of their own never call it.
+            #[allow(dead_code)]
             pub(crate) fn set(&mut self, i: usize, row: &$row) {
                 $(self.$field[i] = row.$field;)+
             }
@@ -102,6 +104,12 @@ macro_rules! output_columns {
             pub(crate) fn check(&self, rows: usize) -> Result<(), $crate::columns::LengthError> {
                 $($crate::columns::same_length(stringify!($field), self.$field.len(), rows)?;)+
                 Ok(())
+            }
+
+            // Models without rows of their own never call it.
+            #[allow(dead_code)]
+            pub(crate) fn set(&mut self, i: usize, row: &$row) {
+                $(self.$field[i] = row.$field;)+
             }
 
             #[inline(always)]

@@ -209,3 +209,24 @@ fn impossible_simulations_are_refused() {
     let many: Vec<f64> = (1..=300).map(f64::from).collect();
     assert!(with(&many, 10, Sampling::Sobol, 0.2));
 }
+
+/// Counts are bounded: neither a wait of hours nor all of the memory.
+#[test]
+fn numbers_of_paths_and_dates_are_bounded() {
+    let times = |n: usize| (1..=n).map(|i| i as f64).collect::<Vec<f64>>();
+    let payoff = call(100.0, 1.0);
+    for (paths, dates) in [(u64::MAX, 1), (100_000_001, 1), (10, 4_001), (10_000_000, 1_000)] {
+        let times = times(dates);
+        let simulation = Simulation {
+            model: &GBM,
+            times: &times,
+            payoff: &payoff,
+            control: None,
+            sampling: Sampling::Independent,
+            seed: 1,
+            paths,
+        };
+        let refused = simulation.run().unwrap_err().to_string();
+        assert!(refused.contains("at most"), "{refused}");
+    }
+}

@@ -2,6 +2,7 @@
 use onetape_pricing::Right;
 use onetape_pricing::Right::{Call, Put};
 use onetape_pricing::american::{self, Scheme};
+use onetape_pricing::bermudan;
 use onetape_pricing::bsm::{self, BsmInputs};
 use proptest::prelude::*;
 
@@ -68,6 +69,28 @@ fn nearly_equal_rates_are_nearly_european() {
     for scheme in SCHEMES {
         assert!((american::price(&base, Put, scheme) - european).abs() < 1e-9);
     }
+}
+
+/// An independent method: the premium over the European price on a grid of 2²⁰ log prices, carried back by
+/// Fourier transforms (numpy), good to 1e-9.
+#[test]
+fn bermudan_with_two_boundaries() {
+    let cases = [
+        (Put, inputs(108.06, 2.7 * 365.0, -0.0092, -0.029, 0.0819), 12, 8.555_641_589_48),
+        (Call, inputs(88.01, 1.2 * 365.0, -0.0118, -0.006, 0.1989), 4, 15.220_932_196_17),
+        (Put, inputs(100.18, 1.64 * 365.0, -0.0177, -0.0347, 0.2771), 52, 13.443_464_206_52),
+        (Put, inputs(130.0, 5.0 * 365.0, -0.03, -0.05, 0.15), 3, 32.287_753_765_15),
+    ];
+    for (right, inputs, dates, reference) in cases {
+        let price = bermudan::price(&inputs, right, dates);
+        assert!((price - reference).abs() < 2e-9, "{inputs:?} {dates}: {price}");
+        // More dates are worth more, and all of them less than exercise at any time.
+        let more = bermudan::price(&inputs, right, 2 * dates);
+        let american = american::price(&inputs, right, Scheme::High);
+        assert!(price <= more + 1e-10 && more <= american + 1e-8, "{price} {more} {american}");
+    }
+    let never = inputs(100.0, 730.0, -0.02, -0.02 - 1e-12, 0.2);
+    assert!((bermudan::price(&never, Put, 50) - bsm::price(&never, Put)).abs() < 1e-9);
 }
 
 proptest! {

@@ -111,10 +111,10 @@ fn row(series: &Series) -> String {
     let letter = if series.right == Right::Call { 'C' } else { 'P' };
     let vol = |n: usize| cell(series.vols[n].map(|vol| 100.0 * vol), 7, 2);
     let greek = |value: fn(&onetape_pricing::bsm::Risk) -> f64, width, digits| {
-        cell(series.risk.as_ref().map(value), width, digits)
+        fitted(series.risk.as_ref().map(value), width, digits)
     };
     format!(
-        "{letter} {:>8} {} {}{}{}{}{}{}{}{}{}{}{:>7.0}",
+        "{letter} {:>8} {} {}{}{}{}{}{}{}{}{}{}{}",
         series.strike,
         cell(series.bid, 7, 2),
         cell(series.ask, 7, 2),
@@ -126,9 +126,18 @@ fn row(series: &Series) -> String {
         greek(|risk| risk.vega / 100.0, 7, 4),
         greek(|risk| risk.theta / 365.0, 8, 4),
         greek(|risk| risk.rho / 100.0, 8, 4),
-        cell(series.open_interest, 7, 0),
-        series.volume
+        fitted(series.open_interest, 7, 0),
+        fitted(Some(series.volume), 7, 0)
     )
+}
+
+/// A number with as many of its `digits` as leave a blank before it; millions are abbreviated where none do.
+fn fitted(value: Option<f64>, width: usize, digits: usize) -> String {
+    let fits = |text: &String| text.len() < width;
+    let Some(number) = value.filter(|number| number.is_finite()) else { return cell(value, width, digits) };
+    let plain = (0..=digits).rev().map(|digits| format!("{number:.digits$}")).find(fits);
+    let text = plain.or_else(|| (0..=2).rev().map(|d| format!("{:.d$}M", number / 1e6)).find(fits));
+    format!("{:>width$}", text.unwrap_or_else(|| format!("{number:.0e}")))
 }
 
 pub(super) fn carry_json(slice: &ExpirySlice) -> Value {
@@ -191,4 +200,23 @@ fn chain_json(market: &MarketAt, slice: &ExpirySlice) -> Value {
         "inputs": carry_json(slice),
         "series": series,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitted;
+
+    #[test]
+    fn wide_numbers_keep_a_blank_before_them() {
+        let rows = [
+            (-9.876_54, 8, 4, " -9.8765"),
+            (-10.123_45, 8, 4, " -10.123"),
+            (-12_345.678, 8, 4, "  -12346"),
+            (1_234_567.0, 7, 0, "  1.23M"),
+            (0.5, 7, 3, "  0.500"),
+        ];
+        for (value, width, digits, expected) in rows {
+            assert_eq!(fitted(Some(value), width, digits), expected);
+        }
+    }
 }

@@ -5,21 +5,32 @@ use crate::cmd::market::{MarketAt, date_text};
 use crate::failure::Failure;
 use crate::report;
 use onetape_analytics::chain::ExpirySlice;
-use onetape_analytics::chain::fit::{Fitted, FittedChain, Model, fit};
+use onetape_analytics::chain::fit::{Fitted, FittedChain, Model, StochasticVol, fit};
+use onetape_pricing::heston::Bates;
 use onetape_pricing::heston::calibrate::Calibration;
 use onetape_pricing::surface::local::SviSurface;
 use serde_json::{Value, json};
 
-pub(super) fn print_heston(fit: &Calibration) {
-    let m = &fit.model;
-    report::line(&format!(
-        "Heston v0 {:.6}  kappa {:.4}  theta {:.6}  sigma {:.4}  rho {:.4}",
-        m.v0, m.kappa, m.theta, m.sigma, m.rho
-    ));
+pub(super) fn print_calibration<M, const N: usize>(
+    name: &str,
+    model: StochasticVol,
+    fit: &Calibration<M, N>,
+) {
+    let named = model.parameters();
+    let shown: Vec<String> = named
+        .iter()
+        .map(|(name, value)| match *name {
+            "v0" | "theta" => format!("{name} {value:.6}"),
+            _ => format!("{name} {value:.4}"),
+        })
+        .collect();
+    for (n, line) in shown.chunks(5).enumerate() {
+        let head = if n == 0 { name } else { "  jumps" };
+        report::line(&format!("{head} {}", line.join("  ")));
+    }
     let feller = if fit.feller.holds { "holds" } else { "fails: the variance touches zero" };
-    let names = ["v0", "kappa", "theta", "sigma", "rho"];
     let bound: Vec<&str> =
-        names.into_iter().zip(fit.at_bound).filter(|(_, is_at)| *is_at).map(|(name, _)| name).collect();
+        named.iter().zip(fit.at_bound).filter(|(_, is_at)| *is_at).map(|((name, _), _)| *name).collect();
     report::line(&format!(
         "weighted RMSE {:.3} points, {} evaluations{}; Feller 2κθ/σ² = {:.3} {feller}{}",
         100.0 * fit.rmse_vol,
@@ -31,21 +42,33 @@ pub(super) fn print_heston(fit: &Calibration) {
     report::line("expiries within a day are left out: no diffusion of months fits their wings");
 }
 
-pub(super) fn heston_json(fit: &Calibration) -> Value {
-    let m = &fit.model;
-    json!({
-        "v0": m.v0,
-        "kappa": m.kappa,
-        "theta": m.theta,
-        "sigma": m.sigma,
-        "rho": m.rho,
+/// What the jumps amount to; the three parameters alone are hard to tell apart.
+pub(super) fn print_jumps(model: &Bates) {
+    let second = model.jump_mean * model.jump_mean + model.jump_vol * model.jump_vol;
+    let mean = (model.jump_mean + 0.5 * model.jump_vol * model.jump_vol).exp_m1();
+    report::line(&format!(
+        "a jump of {:+.1} % on average every {:.2} years; jumps add {:.2} volatility points squared a year",
+        100.0 * mean,
+        1.0 / model.intensity,
+        1e4 * model.intensity * second
+    ));
+}
+
+pub(super) fn calibration_json<M, const N: usize>(model: StochasticVol, fit: &Calibration<M, N>) -> Value {
+    let mut object: serde_json::Map<String, Value> =
+        model.parameters().into_iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
+    let evidence = json!({
         "rmse_vol_weighted": fit.rmse_vol,
         "evaluations": fit.evaluations,
         "has_converged": fit.has_converged,
         "feller_ratio": fit.feller.ratio,
         "feller_holds": fit.feller.holds,
-        "at_bound": fit.at_bound,
-    })
+        "at_bound": fit.at_bound.to_vec(),
+    });
+    if let Value::Object(evidence) = evidence {
+        object.extend(evidence);
+    }
+    Value::Object(object)
 }
 
 /// A model's evidence over the expiries that it fits.
@@ -70,6 +93,7 @@ pub(super) fn compare(
         ("ssvi", Model::Ssvi, 3 + count),
         ("sabr", Model::Sabr, 3 * count),
         ("heston", Model::Heston, 5),
+        ("bates", Model::Bates, 8),
     ];
     let sides = models.map(|(name, model, parameters)| {
         let fit = fit(slices, model, beta).map_err(|error| error.to_string());

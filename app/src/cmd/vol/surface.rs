@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::report;
 use clap::{Args, ValueEnum};
 use onetape_analytics::chain::ExpirySlice;
-use onetape_analytics::chain::fit::{Fitted, FittedChain, FittedExpiry, Model, fit};
+use onetape_analytics::chain::fit::{Fitted, FittedChain, FittedExpiry, Model, StochasticVol, fit};
 use onetape_analytics::picture::{Band, Chart, Grid, Line, SurfacePage};
 use onetape_pricing::surface::Smile;
 use onetape_pricing::{Right, bsm};
@@ -21,6 +21,7 @@ enum ModelArg {
     Ssvi,
     Sabr,
     Heston,
+    Bates,
 }
 
 impl From<ModelArg> for Model {
@@ -30,18 +31,20 @@ impl From<ModelArg> for Model {
             ModelArg::Ssvi => Model::Ssvi,
             ModelArg::Sabr => Model::Sabr,
             ModelArg::Heston => Model::Heston,
+            ModelArg::Bates => Model::Bates,
         }
     }
 }
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  onetape vol surface --at 10:00 --html surface.html\n  onetape vol smile --expiry 2025-06-20 --svg smile.svg\n  onetape vol surface sessions/goog --symbol GOOG --at '2015-12-24 10:00' --model ssvi --json\n  onetape vol surface --model heston\n  onetape vol surface --compare\n  onetape vol surface --local"
+    after_help = "Examples:\n  onetape vol surface --at 10:00 --html surface.html\n  onetape vol smile --expiry 2025-06-20 --svg smile.svg\n  onetape vol surface sessions/goog --symbol GOOG --at '2015-12-24 10:00' --model ssvi --json\n  onetape vol surface --model bates\n  onetape vol surface --compare\n  onetape vol surface --local"
 )]
 pub(crate) struct SurfaceArgs {
     #[command(flatten)]
     market: MarketArgs,
-    /// Model: svi (by expiry, without arbitrage), ssvi (one surface), sabr (by expiry), heston (one model).
+    /// Model: svi (by expiry, without arbitrage), ssvi (one surface), sabr (by expiry), heston (one model),
+    /// bates (one model with jumps).
     #[arg(long, value_enum, default_value = "svi")]
     model: ModelArg,
     /// SABR's elasticity.
@@ -130,10 +133,7 @@ fn parameters(smile: &Fitted) -> Vec<(&'static str, f64)> {
             let m = &fit.model;
             vec![("alpha", m.alpha), ("beta", m.beta), ("nu", m.nu), ("rho", m.rho)]
         }
-        Fitted::Heston(smile) => {
-            let m = &smile.model;
-            vec![("v0", m.v0), ("kappa", m.kappa), ("theta", m.theta), ("sigma", m.sigma), ("rho", m.rho)]
-        }
+        Fitted::Heston(smile) => smile.model.parameters(),
     }
 }
 
@@ -163,7 +163,8 @@ fn print(market: &MarketAt, found: &FittedChain, session: &Session<'_>) -> Resul
         ));
     }
     // One model for all expiries is printed once.
-    let by_expiry = if found.heston.is_some() { &found.expiries[..0] } else { &found.expiries[..] };
+    let is_one_model = found.heston.is_some() || found.bates.is_some();
+    let by_expiry = if is_one_model { &found.expiries[..0] } else { &found.expiries[..] };
     for e in by_expiry {
         let shown: Vec<String> =
             parameters(&e.smile).iter().map(|(name, value)| format!("{name} {value:.6}")).collect();
@@ -180,7 +181,11 @@ fn print(market: &MarketAt, found: &FittedChain, session: &Session<'_>) -> Resul
         ));
     }
     if let Some(fit) = &found.heston {
-        models::print_heston(fit);
+        models::print_calibration("Heston", StochasticVol::Heston(fit.model), fit);
+    }
+    if let Some(fit) = &found.bates {
+        models::print_calibration("Bates", StochasticVol::Bates(fit.model), fit);
+        models::print_jumps(&fit.model);
     }
     Ok(0)
 }
@@ -237,7 +242,8 @@ fn to_json(market: &MarketAt, found: &FittedChain) -> Value {
         "underlying": market.symbol,
         "expiries": expiries,
         "ssvi": ssvi,
-        "heston": found.heston.as_ref().map(models::heston_json),
+        "heston": found.heston.as_ref().map(|f| models::calibration_json(StochasticVol::Heston(f.model), f)),
+        "bates": found.bates.as_ref().map(|f| models::calibration_json(StochasticVol::Bates(f.model), f)),
     })
 }
 

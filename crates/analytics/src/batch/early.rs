@@ -270,6 +270,11 @@ pub(super) fn dividends(row: &Row<'_>) -> Result<Vec<Dividend>, RowError> {
         text.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0)
     };
     let parts = text.split(';').filter(|part| !part.trim().is_empty());
+    let count = parts.clone().count();
+    if count > finite_difference::DIVIDENDS_MAX {
+        let expected = "at most 500 dividends";
+        return Err(E::OutOfRange { column: DIVIDENDS, expected, value: count as f64 });
+    }
     parts
         .map(|part| {
             let (day, amount) = part.split_once(':').ok_or_else(bad)?;
@@ -283,10 +288,9 @@ pub(super) struct Bermudan {
     pub(super) price_only: bool,
 }
 
-/// More dates than this say the same as an American option.
-const EXERCISES_MAX: u32 = 2_500;
 /// Quadrature panels over all dates: a bound on the time one row may take (seconds).
-const PANELS_MAX: f64 = 1e6;
+const PANELS_MAX: f64 = 4.5e5;
+const PANELS_PER_DATE_MAX: f64 = 9e3;
 
 /// About the panels that the induction needs: each date covers the distance from its critical price to
 /// the highest one in steps of three standard deviations of one period.
@@ -333,7 +337,8 @@ impl Formula for Bermudan {
 
 /// The exercise dates of a row that the method covers.
 pub(super) fn bermudan_dates(row: &Row<'_>, inputs: &BsmInputs, right: Right) -> Result<usize, RowError> {
-    let exercises = exercises(row, inputs.years, EXERCISES_MAX, "a whole number from 1 to 2500")?;
+    let exercises =
+        exercises(row, inputs.years, bermudan::EXERCISES_MAX as u32, "a whole number from 1 to 2000")?;
     let put = match right {
         Right::Put => *inputs,
         Right::Call => BsmInputs {
@@ -344,12 +349,8 @@ pub(super) fn bermudan_dates(row: &Row<'_>, inputs: &BsmInputs, right: Right) ->
             ..*inputs
         },
     };
-    if put.rate < 0.0 && put.dividend_yield < put.rate && exercises > 1 {
-        let column = if right == Right::Put { "q" } else { "r" };
-        let expected = "no less than the negative rate it is carried against (two exercise boundaries)";
-        return Err(E::OutOfRange { column, expected, value: put.dividend_yield });
-    }
-    if panels(&put, exercises) > PANELS_MAX {
+    let needed = panels(&put, exercises);
+    if needed > PANELS_MAX || needed > PANELS_PER_DATE_MAX * exercises as f64 {
         let expected = "larger beside the drift and the distance to the strike, or the dates fewer";
         return Err(E::OutOfRange { column: "sigma", expected, value: inputs.vol });
     }

@@ -15,7 +15,7 @@ use onetape_pricing::mc::payoff::{
     Asian, Average, Barrier, Basket, ContinuousBarrier, European, Knock, Lookback, Payoff,
     geometric_asian_value,
 };
-use onetape_pricing::mc::{Control, Estimate, Sampling, Simulation, Sums, lsm};
+use onetape_pricing::mc::{self, Control, Estimate, Sampling, Simulation, Sums, lsm};
 use onetape_pricing::surface::local::SviSurface;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -35,10 +35,6 @@ const WORDS: &str =
     "european, asian, asian-geometric, barrier, barrier-continuous, lookback-fixed or lookback-floating";
 const RESULTS: [&str; 3] = ["price", "standard_error", "paths_used"];
 
-/// Bounds on what one row may cost.
-const PATHS_MAX: u32 = 100_000_000;
-const DATES_MAX: u32 = 10_000;
-const STEPS_MAX: f64 = 2e10;
 /// Steps of models that are simulated in steps, where the file names no dates.
 const STEPS_PER_YEAR: f64 = 32.0;
 const STEPS_LEAST: f64 = 12.0;
@@ -217,7 +213,7 @@ fn seed(row: &Row<'_>) -> Result<u64, RowError> {
 }
 
 fn paths(row: &Row<'_>) -> Result<u64, RowError> {
-    Ok(row.count("paths", PATHS_MAX, "a whole number from 1 to 100000000")? as u64)
+    Ok(row.count("paths", mc::PATHS_MAX as u32, "a whole number from 1 to 100000000")? as u64)
 }
 
 impl Paths {
@@ -232,14 +228,14 @@ impl Paths {
         };
         let is_exact = matches!(self.dynamics, Dynamics::Gbm | Dynamics::Merton);
         let dates = match row.optional("dates")? {
-            Some(_) => row.count("dates", DATES_MAX, "a whole number from 1 to 10000")?,
+            Some(_) => row.count("dates", mc::DATES_MAX as u32, "a whole number from 1 to 4000")?,
             None if is_exact && kind == Kind::European => 1,
             None if is_exact => STEPS_LEAST as usize,
             // Sobol points have 256 dimensions.
             None => (STEPS_PER_YEAR * years).clamp(STEPS_LEAST, 256.0 / normals).ceil() as usize,
         };
-        if dates as f64 * paths as f64 > STEPS_MAX {
-            let expected = "fewer: paths times dates may be 2e10";
+        if dates as f64 * paths as f64 * normals > mc::NUMBERS_MAX {
+            let expected = "fewer: paths times dates times the model's factors may be 4e9";
             return Err(RowError::OutOfRange { column: "paths", expected, value: paths as f64 });
         }
         let times = (1..=dates).map(|n| years * n as f64 / dates as f64).collect();
@@ -456,15 +452,15 @@ impl Formula for LeastSquares {
         let market =
             Market { spot: row.positive("S")?, rate: row.finite("r")?, dividend_yield: row.finite("q")? };
         let years = row.positive("T")?;
-        let dates = exercises(row, years, DATES_MAX, "a whole number from 1 to 10000")?;
-        let paths = paths(row)?;
-        if dates as f64 * paths as f64 > STEPS_MAX {
-            let expected = "fewer: paths times dates may be 2e10";
+        let dates = exercises(row, years, lsm::DATES_MAX as u32, "a whole number from 1 to 10000")?;
+        let paths = row.count("paths", lsm::PATHS_MAX as u32, "a whole number from 1 to 4194304")?;
+        if dates as f64 * paths as f64 > lsm::PATH_DATES_MAX {
+            let expected = "fewer: paths times dates may be 2e9";
             return Err(RowError::OutOfRange { column: "paths", expected, value: paths as f64 });
         }
         let terms = row.count("terms", lsm::BASIS_MAX as u32, "a whole number from 2 to 6")?;
         let exercise = lsm::Exercise { right: row.right()?, strike: row.positive("K")?, terms };
-        let settings = lsm::LsmSettings { paths: paths as usize, dates, seed: seed(row)? };
+        let settings = lsm::LsmSettings { paths, dates, seed: seed(row)? };
         let found = lsm::american_gbm(&market, row.non_negative("sigma")?, years, &exercise, &settings)?;
         out.extend([found.estimate.mean, found.estimate.standard_error, found.european].map(Value::Number));
         Ok(())

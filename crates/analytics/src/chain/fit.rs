@@ -1,10 +1,13 @@
 //! Smile models fitted to the expiries of a chain.
 
 use super::heston::HestonSmile;
+pub use super::heston::StochasticVol;
 use super::slice::ExpirySlice;
 use super::snapshot::ExpiryKey;
 use onetape_pricing::ModelError;
-use onetape_pricing::heston::calibrate::{Bounds, Calibration, VolQuote, calibrate};
+use onetape_pricing::heston::calibrate::{
+    BatesBounds, BatesCalibration, Bounds, Calibration, VolQuote, calibrate, calibrate_bates,
+};
 use onetape_pricing::surface::compare::{SabrFit, SsviExpiry, SsviFit, fit_sabr, fit_ssvi};
 use onetape_pricing::surface::fit::{ExpiryQuotes, SmileQuote, SviFit, fit_surface, fit_svi};
 use onetape_pricing::surface::ssvi::SsviSlice;
@@ -22,6 +25,8 @@ pub enum Model {
     Sabr,
     /// One Heston model for all expiries.
     Heston,
+    /// One Bates model (Heston with jumps) for all expiries.
+    Bates,
 }
 
 /// A fitted expiry.
@@ -33,7 +38,7 @@ pub enum Fitted {
     Ssvi(SsviSlice),
     /// SABR with its evidence.
     Sabr(SabrFit),
-    /// The smile of a Heston model.
+    /// The smile of a Heston or Bates model.
     Heston(Box<HestonSmile>),
 }
 
@@ -85,6 +90,8 @@ pub struct FittedChain {
     pub ssvi: Option<SsviFit>,
     /// The Heston model that all expiries share.
     pub heston: Option<Calibration>,
+    /// The Bates model that all expiries share.
+    pub bates: Option<BatesCalibration>,
 }
 
 /// Fewest quotes of an expiry that takes part.
@@ -97,13 +104,13 @@ const QUOTES_MIN: usize = 5;
 pub fn fit(slices: &[ExpirySlice], model: Model, beta: f64) -> Result<FittedChain, ModelError> {
     let mut used: Vec<&ExpirySlice> =
         slices.iter().filter(|s| s.smile_quotes().len() >= QUOTES_MIN).collect();
-    if model == Model::Heston {
+    if matches!(model, Model::Heston | Model::Bates) {
         used.retain(|s| s.years > HESTON_YEARS_MIN);
     }
     if used.is_empty() {
         return Err(ModelError::TooFew { what: "expiries with five two-sided quotes", needed: 1, found: 0 });
     }
-    let (mut ssvi, mut heston) = (None, None);
+    let (mut ssvi, mut heston, mut bates) = (None, None, None);
     let smiles: Vec<Fitted> = match model {
         Model::Svi => fit_slices(&used)?.into_iter().map(Fitted::Svi).collect(),
         Model::Ssvi => {
@@ -121,14 +128,14 @@ pub fn fit(slices: &[ExpirySlice], model: Model, beta: f64) -> Result<FittedChai
             fits.collect::<Result<_, _>>()?
         }
         Model::Heston => {
-            let found = calibrate_heston(&used)?;
-            let smiles = used.iter().map(|s| {
-                let (low, high) = quoted_range(s);
-                HestonSmile::new(found.model, s.years, low, high).map(|smile| Fitted::Heston(Box::new(smile)))
-            });
-            let smiles = smiles.collect::<Result<Vec<_>, _>>()?;
+            let found = calibrate(&vol_quotes(&used), None, &Bounds::default())?;
             heston = Some(found);
-            smiles
+            stochastic_smiles(&used, StochasticVol::Heston(found.model))?
+        }
+        Model::Bates => {
+            let found = calibrate_bates(&vol_quotes(&used), None, &BatesBounds::default())?;
+            bates = Some(found);
+            stochastic_smiles(&used, StochasticVol::Bates(found.model))?
         }
     };
     let mut expiries: Vec<FittedExpiry> = Vec::new();
@@ -136,7 +143,7 @@ pub fn fit(slices: &[ExpirySlice], model: Model, beta: f64) -> Result<FittedChai
         let found = judge(slice, smile, expiries.last());
         expiries.push(found);
     }
-    Ok(FittedChain { expiries, ssvi, heston })
+    Ok(FittedChain { expiries, ssvi, heston, bates })
 }
 
 /// SVI by expiry. One SSVI surface of all expiries stands in with little weight where nothing is quoted: five
@@ -224,19 +231,20 @@ fn square_error<S: Smile + ?Sized>(slice: &ExpirySlice, smile: &S) -> f64 {
 /// Expiries within a day say nothing about a diffusion that must also fit months.
 const HESTON_YEARS_MIN: f64 = 1.0 / 365.0;
 
-fn calibrate_heston(used: &[&ExpirySlice]) -> Result<Calibration, ModelError> {
-    let quotes: Vec<VolQuote> = used
-        .iter()
-        .flat_map(|s| {
-            s.smile_quotes().into_iter().map(|q| VolQuote {
-                k: q.k,
-                years: s.years,
-                vol: q.vol,
-                weight: q.weight,
-            })
-        })
-        .collect();
-    calibrate(&quotes, None, &Bounds::default())
+fn stochastic_smiles(used: &[&ExpirySlice], model: StochasticVol) -> Result<Vec<Fitted>, ModelError> {
+    let smiles = used.iter().map(|s| {
+        let (low, high) = quoted_range(s);
+        HestonSmile::new(model, s.years, low, high).map(|smile| Fitted::Heston(Box::new(smile)))
+    });
+    smiles.collect()
+}
+
+fn vol_quotes(used: &[&ExpirySlice]) -> Vec<VolQuote> {
+    let of = |s: &&ExpirySlice| {
+        let years = s.years;
+        s.smile_quotes().into_iter().map(move |q| VolQuote { k: q.k, years, vol: q.vol, weight: q.weight })
+    };
+    used.iter().flat_map(of).collect()
 }
 
 /// Log-moneynesses that are quoted, the forward among them.

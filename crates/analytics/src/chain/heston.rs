@@ -1,16 +1,39 @@
-//! The smile that a calibrated Heston model gives an expiry.
+//! The smile that a calibrated Heston or Bates model gives an expiry.
 
-use onetape_pricing::heston::Heston;
 use onetape_pricing::heston::strip::{Accuracy, StrikeRange, Strip};
+use onetape_pricing::heston::{Bates, Heston};
 use onetape_pricing::iv::{ForwardQuote, black_vol};
 use onetape_pricing::surface::{Smile, VarianceJet};
 use onetape_pricing::{ModelError, Right};
 
-/// Implied variance of a Heston model at one expiry; NaN where a price leaves no volatility.
+/// A model of stochastic volatility.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum StochasticVol {
+    /// Heston's.
+    Heston(Heston),
+    /// Bates', with jumps.
+    Bates(Bates),
+}
+
+impl StochasticVol {
+    /// Names and values of the parameters.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(&'static str, f64)> {
+        let (StochasticVol::Heston(m) | StochasticVol::Bates(Bates { heston: m, .. })) = self;
+        let mut named =
+            vec![("v0", m.v0), ("kappa", m.kappa), ("theta", m.theta), ("sigma", m.sigma), ("rho", m.rho)];
+        if let StochasticVol::Bates(b) = self {
+            named.extend([("intensity", b.intensity), ("jump_mean", b.jump_mean), ("jump_vol", b.jump_vol)]);
+        }
+        named
+    }
+}
+
+/// Implied variance of such a model at one expiry; NaN where a price leaves no volatility.
 #[derive(Debug, Clone)]
 pub struct HestonSmile {
     /// The model.
-    pub model: Heston,
+    pub model: StochasticVol,
     years: f64,
     strip: Strip,
     range: (f64, f64),
@@ -21,10 +44,18 @@ const STEP: f64 = 1e-3;
 
 impl HestonSmile {
     /// The smile on log-moneynesses from `low` to `high`.
-    pub(super) fn new(model: Heston, years: f64, low: f64, high: f64) -> Result<HestonSmile, ModelError> {
+    pub(super) fn new(
+        model: StochasticVol,
+        years: f64,
+        low: f64,
+        high: f64,
+    ) -> Result<HestonSmile, ModelError> {
         let range = (low - 3.0 * STEP, high + 3.0 * STEP);
         let strikes = StrikeRange { low: range.0, high: range.1 };
-        let strip = Strip::heston(&model, years, strikes, Accuracy::default())?;
+        let strip = match &model {
+            StochasticVol::Heston(model) => Strip::heston(model, years, strikes, Accuracy::default())?,
+            StochasticVol::Bates(model) => Strip::bates(model, years, strikes, Accuracy::default())?,
+        };
         Ok(HestonSmile { model, years, strip, range })
     }
 

@@ -1,7 +1,7 @@
 //! Columns of options on forwards, bit for bit what the scalar functions return.
 //!
 //! Implied volatilities of columns of undiscounted prices: [`crate::iv::batch::black_vols`].
-use super::{BlackGreeks, sensitivities};
+use super::{BlackGreeks, BlackInputs, sensitivities};
 use crate::Right;
 use crate::bsm::batch::{CarryLanes, CoreLanes};
 use crate::bsm::core::{Carry, Core};
@@ -35,7 +35,7 @@ output_columns!(
 forward_kernels!(BlackColumns, BlackGreekColumns);
 
 #[inline(always)]
-fn cores<const N: usize>(options: &BlackColumns<'_>, at: usize) -> (CarryLanes<N>, CoreLanes<N>) {
+fn cores<const N: usize>(options: &BlackColumns<'_>, at: usize) -> (CarryLanes<N>, CoreLanes<N>, bool) {
     let forward = load::<N>(options.forward, at);
     let strike = load::<N>(options.strike, at);
     let years = load::<N>(options.years, at);
@@ -43,24 +43,26 @@ fn cores<const N: usize>(options: &BlackColumns<'_>, at: usize) -> (CarryLanes<N
     let vol = load::<N>(options.vol, at);
     let sign = load_signs::<N>(options.right, at);
     let mut carries = CarryLanes::new();
+    let mut large = false;
     for i in 0..N {
-        carries.set(i, &Carry::plain(forward[i], years[i], rate[i], rate[i]));
+        let carry = Carry::plain(forward[i], years[i], rate[i], rate[i]);
+        large |= carry.is_large();
+        carries.set(i, &carry);
     }
-    let large = carries.settle();
     let mut cores = CoreLanes::new();
     for i in 0..N {
         cores.set(i, &Core::standardised(&carries.get(i), strike[i], vol[i], sign[i]));
     }
-    if large {
-        cores.settle(|i| carries.get(i));
-    }
     cores.add_normals();
-    (carries, cores)
+    (carries, cores, large)
 }
 
 #[inline(always)]
 fn price_block<const N: usize>(options: &BlackColumns<'_>, price: &mut [f64], at: usize, rows: usize) {
-    let (_, cores) = cores::<N>(options, at);
+    let (_, cores, large) = cores::<N>(options, at);
+    if large {
+        return price_rows(options, price, at, rows);
+    }
     let mut block = [0.0; N];
     for (i, value) in block.iter_mut().enumerate() {
         *value = cores.get(i).price();
@@ -75,19 +77,64 @@ fn greeks_block<const N: usize>(
     at: usize,
     rows: usize,
 ) {
-    let (carries, mut cores) = cores::<N>(options, at);
-    cores.sharpen(|i| carries.get(i));
+    let (carries, cores, large) = cores::<N>(options, at);
+    if large {
+        return greeks_rows(options, out, at, rows, u32::MAX);
+    }
     let mut block = BlackGreekBlock::<N>::new();
     for i in 0..N {
         block.set(i, &sensitivities(&carries.get(i), &cores.get(i)));
     }
     out.store(at, rows, &block);
+    let inexact = cores.inexact_rows(|i| carries.get(i));
+    if inexact != 0 {
+        greeks_rows(options, out, at, rows, inexact);
+    }
+}
+
+// Rows that need more digits than the loops keep.
+
+#[cold]
+#[inline(never)]
+fn price_rows(options: &BlackColumns<'_>, price: &mut [f64], at: usize, rows: usize) {
+    for (i, price) in price[at..at + rows].iter_mut().enumerate() {
+        let (inputs, right) = options.row(at + i);
+        *price = super::price(&inputs, right);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn greeks_rows(
+    options: &BlackColumns<'_>,
+    out: &mut BlackGreekColumns<'_>,
+    at: usize,
+    rows: usize,
+    chosen: u32,
+) {
+    for i in (0..rows).filter(|i| chosen >> i & 1 == 1) {
+        let (inputs, right) = options.row(at + i);
+        out.set(at + i, &super::greeks(&inputs, right));
+    }
+}
+
+impl BlackColumns<'_> {
+    fn row(&self, i: usize) -> (BlackInputs, Right) {
+        let inputs = BlackInputs {
+            forward: self.forward[i],
+            strike: self.strike[i],
+            years: self.years[i],
+            rate: self.rate[i],
+            vol: self.vol[i],
+        };
+        (inputs, self.right[i])
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::black76::{self, BlackInputs};
+    use crate::black76;
     use crate::columns::testing::{awkward, bits};
     use crate::simd::{Level, dispatch_at};
 

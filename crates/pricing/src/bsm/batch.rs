@@ -3,6 +3,7 @@
 //! Inputs and outputs are columns (structure of arrays), all of one length. [`risk`] and [`greeks`]
 //! take options that share nothing; [`chain_risk`] and [`chain_greeks`] take the strikes of one expiry,
 //! whose discount factors are computed once.
+use super::BsmInputs;
 use super::core::{Carry, Core};
 use super::greeks::{Greeks, Risk};
 pub use crate::columns::LengthError;
@@ -81,63 +82,16 @@ lanes_of!(
     get
 );
 
-impl<const N: usize> CarryLanes<N> {
-    /// [`Carry::settled`] of every row; whether any carry is large.
-    #[inline(always)]
-    pub(crate) fn settle(&mut self) -> bool {
-        let mut any = false;
-        for i in 0..N {
-            any |= self.get(i).is_large();
-        }
-        if any {
-            self.settle_rows();
-        }
-        any
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn settle_rows(&mut self) {
-        for i in 0..N {
-            let row = self.get(i).settled();
-            self.set(i, &row);
-        }
-    }
-}
-
 impl<const N: usize> CoreLanes<N> {
-    /// [`Core::settled`] of every row.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn settle(&mut self, carry: impl Fn(usize) -> Carry) {
-        for i in 0..N {
-            let row = self.get(i).settled(&carry(i));
-            self.set(i, &row);
-        }
-    }
-
-    /// [`Core::sharpened`] of every row.
+    /// The rows whose d1 and d2 need more digits, a bit for each.
     #[inline(always)]
-    pub(crate) fn sharpen(&mut self, carry: impl Fn(usize) -> Carry) {
-        let mut any = false;
+    pub(crate) fn inexact_rows(&self, carry: impl Fn(usize) -> Carry) -> u32 {
+        const { assert!(N <= 32) };
+        let mut rows = 0;
         for i in 0..N {
-            any |= self.get(i).needs_exact_distances(&carry(i));
+            rows |= u32::from(self.get(i).needs_exact_distances(&carry(i))) << i;
         }
-        if any {
-            self.sharpen_rows(carry);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn sharpen_rows(&mut self, carry: impl Fn(usize) -> Carry) {
-        for i in 0..N {
-            let row = self.get(i);
-            let carry = carry(i);
-            if row.needs_exact_distances(&carry) {
-                self.set(i, &row.with_exact_distances(&carry));
-            }
-        }
+        rows
     }
 
     /// The second and third step of every row.
@@ -177,6 +131,18 @@ impl Columns<'_> {
         same_length("right", self.right.len(), rows)?;
         Ok(rows)
     }
+
+    fn row(&self, i: usize) -> (BsmInputs, Right) {
+        let inputs = BsmInputs {
+            spot: self.spot[i],
+            strike: self.strike[i],
+            years: self.years[i],
+            rate: self.rate[i],
+            dividend_yield: self.dividend_yield[i],
+            vol: self.vol[i],
+        };
+        (inputs, self.right[i])
+    }
 }
 
 impl Expiry<'_> {
@@ -185,6 +151,11 @@ impl Expiry<'_> {
         same_length("vol", self.vol.len(), rows)?;
         same_length("right", self.right.len(), rows)?;
         Ok(rows)
+    }
+
+    fn row(&self, i: usize) -> (BsmInputs, Right) {
+        let Self { spot, years, rate, dividend_yield, strike, vol, right } = *self;
+        (BsmInputs { spot, strike: strike[i], years, rate, dividend_yield, vol: vol[i] }, right[i])
     }
 }
 
@@ -228,14 +199,25 @@ pub fn chain_greeks(expiry: &Expiry<'_>, out: &mut GreekColumns<'_>) -> Result<(
     Ok(())
 }
 
+/// Rows that need more digits than the loops keep are computed one by one, from the columns themselves: a
+/// block's local arrays stay registers where nothing else can see them.
 macro_rules! columns_kernel {
-    ($name:ident, $out:ident, $block:ident, $method:ident, $sharpen:literal, $function:ident) => {
+    ($name:ident, $out:ident, $block:ident, $method:ident, $sharpen:literal, $function:ident, $scalar:ident) => {
         struct $name<'a, 'b>(&'a Columns<'a>, &'a mut $out<'b>);
 
         impl simd::Kernel for $name<'_, '_> {
             #[inline(always)]
             fn run(self) {
                 for_blocks!(self.0.spot.len(), $function(self.0, self.1));
+            }
+        }
+
+        #[cold]
+        #[inline(never)]
+        fn $scalar(options: &Columns<'_>, out: &mut $out<'_>, at: usize, rows: usize, chosen: u32) {
+            for i in (0..rows).filter(|i| chosen >> i & 1 == 1) {
+                let (inputs, right) = options.row(at + i);
+                out.set(at + i, &super::$method(&inputs, right));
             }
         }
 
@@ -249,43 +231,71 @@ macro_rules! columns_kernel {
             let vol = load::<N>(options.vol, at);
             let sign = load_signs::<N>(options.right, at);
             let mut carries = CarryLanes::<N>::new();
+            let mut large = false;
             for i in 0..N {
-                carries.set(i, &Carry::plain(spot[i], years[i], rate[i], dividend_yield[i]));
+                let carry = Carry::plain(spot[i], years[i], rate[i], dividend_yield[i]);
+                large |= carry.is_large();
+                carries.set(i, &carry);
             }
-            let large = carries.settle();
+            if large {
+                return $scalar(options, out, at, rows, u32::MAX);
+            }
             let mut cores = CoreLanes::<N>::new();
             for i in 0..N {
                 cores.set(i, &Core::standardised(&carries.get(i), strike[i], vol[i], sign[i]));
             }
-            if large {
-                cores.settle(|i| carries.get(i));
-            }
             cores.add_normals();
-            if $sharpen {
-                cores.sharpen(|i| carries.get(i));
-            }
             let mut block = $block::<N>::new();
             for i in 0..N {
                 block.set(i, &cores.get(i).$method(&carries.get(i)));
             }
             out.store(at, rows, &block);
+            if $sharpen {
+                let inexact = cores.inexact_rows(|i| carries.get(i));
+                if inexact != 0 {
+                    $scalar(options, out, at, rows, inexact);
+                }
+            }
         }
     };
 }
 
-columns_kernel!(ColumnsRisk, RiskColumns, RiskBlock, risk, false, columns_risk_block);
-columns_kernel!(ColumnsGreeks, GreekColumns, GreekBlock, greeks, true, columns_greeks_block);
+columns_kernel!(ColumnsRisk, RiskColumns, RiskBlock, risk, false, columns_risk_block, columns_risk_rows);
+columns_kernel!(
+    ColumnsGreeks,
+    GreekColumns,
+    GreekBlock,
+    greeks,
+    true,
+    columns_greeks_block,
+    columns_greeks_rows
+);
 
 macro_rules! chain_kernel {
-    ($name:ident, $out:ident, $block:ident, $method:ident, $sharpen:literal, $function:ident) => {
+    ($name:ident, $out:ident, $block:ident, $method:ident, $sharpen:literal, $function:ident, $scalar:ident) => {
         struct $name<'a, 'b>(&'a Expiry<'a>, &'a mut $out<'b>);
 
         impl simd::Kernel for $name<'_, '_> {
             #[inline(always)]
             fn run(self) {
                 let Expiry { spot, years, rate, dividend_yield, .. } = *self.0;
-                let carry = Carry::new(spot, years, rate, dividend_yield);
+                let carry = Carry::plain(spot, years, rate, dividend_yield);
+                if carry.is_large() {
+                    for at in 0..self.0.strike.len() {
+                        $scalar(self.0, self.1, at, 1, 1);
+                    }
+                    return;
+                }
                 for_blocks!(self.0.strike.len(), $function(self.0, &carry, self.1));
+            }
+        }
+
+        #[cold]
+        #[inline(never)]
+        fn $scalar(expiry: &Expiry<'_>, out: &mut $out<'_>, at: usize, rows: usize, chosen: u32) {
+            for i in (0..rows).filter(|i| chosen >> i & 1 == 1) {
+                let (inputs, right) = expiry.row(at + i);
+                out.set(at + i, &super::$method(&inputs, right));
             }
         }
 
@@ -304,24 +314,24 @@ macro_rules! chain_kernel {
             for i in 0..N {
                 cores.set(i, &Core::standardised(carry, strike[i], vol[i], sign[i]));
             }
-            if carry.is_large() {
-                cores.settle(|_| *carry);
-            }
             cores.add_normals();
-            if $sharpen {
-                cores.sharpen(|_| *carry);
-            }
             let mut block = $block::<N>::new();
             for i in 0..N {
                 block.set(i, &cores.get(i).$method(carry));
             }
             out.store(at, rows, &block);
+            if $sharpen {
+                let inexact = cores.inexact_rows(|_| *carry);
+                if inexact != 0 {
+                    $scalar(expiry, out, at, rows, inexact);
+                }
+            }
         }
     };
 }
 
-chain_kernel!(ChainRisk, RiskColumns, RiskBlock, risk, false, chain_risk_block);
-chain_kernel!(ChainGreeks, GreekColumns, GreekBlock, greeks, true, chain_greeks_block);
+chain_kernel!(ChainRisk, RiskColumns, RiskBlock, risk, false, chain_risk_block, chain_risk_rows);
+chain_kernel!(ChainGreeks, GreekColumns, GreekBlock, greeks, true, chain_greeks_block, chain_greeks_rows);
 
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,8 @@ pub fn arithmetic_call(
         "at least 8",
         |n| n >= 8.0,
     )?;
+    let nodes = grid.space as f64 * grid.time as f64;
+    crate::model_error::in_range("grid intervals times steps", nodes, "at most 1e9", |n| n <= 1e9)?;
     // With a yield: e^{-qT} times the price at the rate r - q.
     let rate = market.rate - market.dividend_yield;
     let weight = |left: f64| {

@@ -36,6 +36,7 @@ pub fn out_of_the_money<M: HalfShiftedExponent>(
     positive("T", t)?;
     let half = positive("COS half-width", settings.half_width)?;
     in_range("log-moneyness", x, "inside the COS range", |x| x.abs() < half)?;
+    in_range("COS terms", settings.terms as f64, "at most 1,000,000", |n| n <= 1e6)?;
     let (low, high) = (-half, half);
     // Pay-off (e^y - e^x) divided by the weight e^{y/2}, over the exercise region.
     let (from, to, sign) = if x >= 0.0 { (x, high, 1.0) } else { (low, x, -1.0) };

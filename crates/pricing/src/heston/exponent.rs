@@ -6,10 +6,22 @@
 
 use super::{Bates, Heston};
 use crate::math::kernel;
+use crate::model_error::ModelError;
 use crate::numeric::complex::Complex;
 
 /// Number of Heston parameters: v0, kappa, theta, sigma, rho.
 pub const PARAMETERS: usize = 5;
+/// Number of Bates parameters: Heston's, then intensity, jump mean, jump volatility.
+pub const BATES_PARAMETERS: usize = PARAMETERS + 3;
+
+/// A model whose exponent has derivatives by its `N` parameters.
+pub(crate) trait ExponentGradient<const N: usize>: HalfShiftedExponent {
+    /// Whether the parameters are admissible.
+    fn admit(&self) -> Result<(), ModelError>;
+
+    /// `psi(u)` and its derivatives.
+    fn exponent_gradient(&self, u: f64, t: f64) -> (Complex, [Complex; N]);
+}
 
 /// A model given by the characteristic function of `ln(S_T/F)`.
 pub trait HalfShiftedExponent {
@@ -71,8 +83,26 @@ impl Heston {
         (drift, loading)
     }
 
+    /// `psi(u)` and `d psi/dT` from the Riccati equations
+    /// `D' = sigma^2 D^2/2 - beta D - (u^2+1/4)/2`, `C' = kappa theta D`.
+    pub(crate) fn exponent_and_time_slope(&self, u: f64, t: f64) -> (Complex, Complex) {
+        let p = self.pieces(u, t);
+        let (drift, loading) = self.parts(&p, t);
+        let pull = self.kappa * self.theta;
+        let riccati = (loading * loading).scale(0.5 * self.sigma * self.sigma)
+            - p.beta * loading
+            - Complex::new(0.5 * p.level, 0.0);
+        (drift.scale(pull) + loading.scale(self.v0), loading.scale(pull) + riccati.scale(self.v0))
+    }
+}
+
+impl ExponentGradient<PARAMETERS> for Heston {
+    fn admit(&self) -> Result<(), ModelError> {
+        self.validate()
+    }
+
     /// `psi(u)` and its derivatives in (v0, kappa, theta, sigma, rho).
-    pub(crate) fn exponent_gradient(&self, u: f64, t: f64) -> (Complex, [Complex; PARAMETERS]) {
+    fn exponent_gradient(&self, u: f64, t: f64) -> (Complex, [Complex; PARAMETERS]) {
         let p = self.pieces(u, t);
         let (drift, loading) = self.parts(&p, t);
         let (variance, pull) = (self.sigma * self.sigma, self.kappa * self.theta);
@@ -96,17 +126,27 @@ impl Heston {
         let value = drift.scale(pull) + loading.scale(self.v0);
         (value, [loading, by_kappa, drift.scale(self.kappa), by_sigma, by_rho])
     }
+}
 
-    /// `psi(u)` and `d psi/dT` from the Riccati equations
-    /// `D' = sigma^2 D^2/2 - beta D - (u^2+1/4)/2`, `C' = kappa theta D`.
-    pub(crate) fn exponent_and_time_slope(&self, u: f64, t: f64) -> (Complex, Complex) {
-        let p = self.pieces(u, t);
-        let (drift, loading) = self.parts(&p, t);
-        let pull = self.kappa * self.theta;
-        let riccati = (loading * loading).scale(0.5 * self.sigma * self.sigma)
-            - p.beta * loading
-            - Complex::new(0.5 * p.level, 0.0);
-        (drift.scale(pull) + loading.scale(self.v0), loading.scale(pull) + riccati.scale(self.v0))
+impl ExponentGradient<BATES_PARAMETERS> for Bates {
+    fn admit(&self) -> Result<(), ModelError> {
+        self.validate()
+    }
+
+    fn exponent_gradient(&self, u: f64, t: f64) -> (Complex, [Complex; BATES_PARAMETERS]) {
+        let (psi, [v0, kappa, theta, sigma, rho]) = self.heston.exponent_gradient(u, t);
+        let s = Complex::new(0.5, u);
+        let half_variance = 0.5 * self.jump_vol * self.jump_vol;
+        let (size, kick) = (s.scale(self.jump_mean) + (s * s).scale(half_variance)).exp_and_expm1();
+        let compensator = libm::expm1(self.jump_mean + half_variance);
+        let mean = Complex::new(1.0 + compensator, 0.0);
+        let rate = kick - s.scale(compensator);
+        // E[e^{sJ}] = e^{s mu + s^2 delta^2/2}, and the same at s = 1 in the compensator.
+        let by_mean = s * (size - mean);
+        let by_vol = s * (s * size - mean).scale(self.jump_vol);
+        let jumps = [rate.scale(t), by_mean.scale(self.intensity * t), by_vol.scale(self.intensity * t)];
+        let [intensity, jump_mean, jump_vol] = jumps;
+        (psi + rate.scale(self.intensity * t), [v0, kappa, theta, sigma, rho, intensity, jump_mean, jump_vol])
     }
 }
 

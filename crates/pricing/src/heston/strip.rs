@@ -20,7 +20,7 @@
 
 use super::contour::half_weighted_price;
 use super::contour_greeks::Slopes;
-use super::exponent::{HalfShiftedExponent, PARAMETERS};
+use super::exponent::{ExponentGradient, HalfShiftedExponent, PARAMETERS};
 use super::{Bates, Heston, Market};
 use crate::Right;
 use crate::math::kernel;
@@ -174,15 +174,15 @@ impl Strip {
     }
 
     /// Only prices and derivatives by the model's parameters, for calibration.
-    pub(crate) fn with_parameter_gradient(
-        model: &Heston,
+    pub(crate) fn with_parameter_gradient<M: ExponentGradient<N>, const N: usize>(
+        model: &M,
         t: f64,
         range: StrikeRange,
         accuracy: Accuracy,
     ) -> Result<Self, ModelError> {
-        model.validate()?;
+        model.admit()?;
         let mut strip = Self::empty(model, t, range, accuracy)?;
-        strip.extra = vec![Channel::default(); PARAMETERS];
+        strip.extra = vec![Channel::default(); N];
         let mut gradients = Vec::new();
         strip.fill(accuracy, |u| {
             let (psi, gradient) = model.exponent_gradient(u, t);
@@ -234,6 +234,7 @@ impl Strip {
         accuracy: Accuracy,
     ) -> Result<Self, ModelError> {
         in_range("strip tolerance", accuracy.tolerance, "in [1e-16, 1)", |e| (1e-16..1.0).contains(&e))?;
+        in_range("strip nodes", accuracy.nodes_max as f64, "at most 1,000,000", |n| n <= 1e6)?;
         finite("lowest log-moneyness", range.low)?;
         finite("highest log-moneyness", range.high)?;
         let window = window(model, t, range, accuracy.tolerance);
@@ -351,9 +352,13 @@ impl Strip {
 
     /// Derivatives of the undiscounted price per unit of the forward by the parameters
     /// (the same for calls and puts).
-    pub(crate) fn parameter_gradient(&self, x: f64, channels: core::ops::Range<usize>) -> [f64; PARAMETERS] {
+    pub(crate) fn parameter_gradient<const N: usize>(
+        &self,
+        x: f64,
+        channels: core::ops::Range<usize>,
+    ) -> [f64; N] {
         let scale = -kernel::exp(0.5 * x) * self.step / PI;
-        let mut gradient = [0.0; PARAMETERS];
+        let mut gradient = [0.0; N];
         for (g, channel) in gradient.iter_mut().zip(&self.extra[channels]) {
             *g = scale * fourier_sum(&channel.re, &channel.im, self.step * x);
         }

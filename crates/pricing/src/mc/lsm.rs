@@ -16,6 +16,12 @@ use crate::model_error::{ModelError, in_range, non_negative, positive};
 
 /// Largest number of basis functions.
 pub const BASIS_MAX: usize = 6;
+/// Most paths: 100 MB of them are held at once.
+pub const PATHS_MAX: usize = 1 << 22;
+/// Most exercise dates.
+pub const DATES_MAX: usize = 10_000;
+/// Most paths times dates: about a minute.
+pub const PATH_DATES_MAX: f64 = 2e9;
 
 /// An option that may be exercised at equally spaced dates.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -234,6 +240,10 @@ pub fn american_gbm(
     positive("T", years)?;
     positive("exercise dates", settings.dates as f64)?;
     positive("paths", settings.paths as f64)?;
+    let (paths, dates) = (settings.paths as f64, settings.dates as f64);
+    in_range("paths", paths, "at most 4,194,304", |n| n <= PATHS_MAX as f64)?;
+    in_range("exercise dates", dates, "at most 10,000", |n| n <= DATES_MAX as f64)?;
+    in_range("paths times exercise dates", paths * dates, "at most 2e9", |n| n <= PATH_DATES_MAX)?;
     const HALF: usize = super::BLOCK_PATHS;
     let blocks = settings.paths.div_ceil(2 * HALF);
     let drift = market.rate - market.dividend_yield - 0.5 * vol * vol;
@@ -340,5 +350,11 @@ mod tests {
         let exercise = Exercise { terms: 3, ..exercise };
         assert!(on_paths(&exercise, &[], &[]).is_err());
         assert!(on_paths(&exercise, &[vec![]], &[1.0]).is_err());
+        let market = Market { spot: 1.0, rate: 0.05, dividend_yield: 0.0 };
+        for (paths, dates) in [(PATHS_MAX + 1, 2), (usize::MAX, 2), (10, usize::MAX), (1 << 20, 9_999)] {
+            let settings = LsmSettings { paths, dates, seed: 1 };
+            let refused = american_gbm(&market, 0.2, 1.0, &exercise, &settings).unwrap_err();
+            assert!(refused.to_string().contains("at most"), "{refused}");
+        }
     }
 }

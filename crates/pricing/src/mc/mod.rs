@@ -32,6 +32,12 @@ use sobol::SobolNormals;
 
 /// Paths (antithetic pairs count as one) in a block.
 pub const BLOCK_PATHS: usize = 1024;
+/// Most paths of a simulation.
+pub const PATHS_MAX: u64 = 100_000_000;
+/// Most monitoring dates; a block holds its paths' random numbers of all dates.
+pub const DATES_MAX: usize = 4_000;
+/// Most random numbers (paths times dates times factors): about a minute on one core.
+pub const NUMBERS_MAX: f64 = 4e9;
 
 /// Where the normals come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +140,19 @@ impl<M: PathModel + ?Sized> Simulation<'_, M> {
         }
         if self.times.is_empty() || self.paths == 0 {
             return Err(ModelError::TooFew { what: "simulation (dates and paths)", needed: 1, found: 0 });
+        }
+        let limits = [
+            ("paths", self.paths as f64, PATHS_MAX as f64, "at most 100,000,000"),
+            ("monitoring dates", self.times.len() as f64, DATES_MAX as f64, "at most 4,000"),
+            (
+                "paths times dates times factors",
+                self.paths as f64 * self.dimensions() as f64,
+                NUMBERS_MAX,
+                "at most 4e9",
+            ),
+        ];
+        for (what, value, most, expected) in limits {
+            crate::model_error::in_range(what, value, expected, |value| value <= most)?;
         }
         if self.sampling == Sampling::Sobol && self.dimensions() > sobol::DIMENSIONS_MAX {
             return Err(ModelError::OutOfRange {

@@ -9,6 +9,9 @@ use super::random::NormalStream;
 use super::{BLOCK_PATHS, Estimate};
 use crate::model_error::{ModelError, finite, in_range, positive};
 
+/// Most scenarios: each one's outcome is kept.
+pub const SCENARIOS_MAX: usize = 20_000_000;
+
 /// Horizon, size and seed of [`position_risk`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RiskSettings {
@@ -50,6 +53,7 @@ pub fn position_risk<M: PathModel + ?Sized>(
     model.validate()?;
     let dt = positive("horizon", settings.horizon)?;
     positive("scenarios", settings.scenarios as f64)?;
+    in_range("scenarios", settings.scenarios as f64, "at most 20,000,000", |n| n <= SCENARIOS_MAX as f64)?;
     in_range("confidence", settings.confidence, "in (0.5, 1)", |c| c > 0.5 && c < 1.0)?;
     let step = [Step { start: 0.0, dt, root_dt: dt.sqrt() }];
     let factors = model.normals_per_step();
