@@ -136,6 +136,12 @@ fn bad_input_gets_one_clear_message_and_its_exit_code() {
     fs::write(path.join("not.dbn"), b"hello, this is no market data").unwrap();
     fs::write(path.join("script.toml"), "[[order]]\natt = \"2025-05-16 10:00:00\"\n").unwrap();
     fs::create_dir_all(path.join("empty")).unwrap();
+    for (name, bid) in [("wild", "3"), ("fine", "1")] {
+        let row = format!("ts,symbol,bid,bid_size,ask,ask_size\n2025-02-20T14:30:00Z,SPY,{bid},1,2,1\n");
+        fs::write(path.join(format!("{name}.csv")), row).unwrap();
+    }
+    let fine = ["data", "import", "file", "--profile", "generic-quotes", "fine.csv", "--out", "fine"];
+    assert_eq!(json(path, &fine).0, 0);
     for (args, code, says) in [
         (vec!["replay", "--session", "nowhere"], 3, "nowhere"),
         (vec!["replay", "--session", "empty"], 3, "empty"),
@@ -166,6 +172,21 @@ fn bad_input_gets_one_clear_message_and_its_exit_code() {
         (vec!["data", "depth", DEMO, "--at", "noon"], 2, "noon"),
         (vec!["data", "import", "dbn", "cut.dbn.zst", "--out", "s1"], 3, "cut.dbn.zst"),
         (vec!["data", "import", "dbn", "not.dbn", "--out", "s2"], 3, "not.dbn"),
+        (
+            vec!["data", "import", "lean", "--root", "not.dbn", "--symbol", "X", "--out", "s3"],
+            3,
+            "no folder not.dbn",
+        ),
+        (
+            vec!["data", "import", "file", "--profile", "generic-quotes", "wild.csv", "--out", "s4"],
+            3,
+            "impossible",
+        ),
+        (vec!["data", "check", "fine", "--stylised"], 3, "no generated session"),
+        (vec!["data", "export", "dbn", "not.dbn", "--out", "e"], 3, "does not begin with 'DBN'"),
+        (vec!["data", "export", "dbn", "cut.dbn.zst", "--out", "e"], 3, "cut.dbn.zst"),
+        (vec!["data", "export", "dbn", "nowhere", "--out", "e"], 3, "nowhere"),
+        (vec!["data", "export", "dbn", DEMO, "--out", "empty"], 3, "empty exists"),
         (vec!["data", "import", "lean", "--root", "empty", "--symbol", "GOOG", "--out", "s3"], 3, "GOOG"),
         (
             vec![

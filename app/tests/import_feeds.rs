@@ -80,7 +80,7 @@ fn dbn_quotes(work: &Path, dataset: &str, symbol: &str) -> String {
         writer.push(Record::new(head, Body::Quote(quote)), None).unwrap();
     }
     writer.finish().unwrap();
-    write_dbn(&mut SessionReader::open(&folder).unwrap(), &work.join(symbol)).unwrap();
+    write_dbn(&mut SessionReader::open(&folder).unwrap(), &work.join(symbol), None).unwrap();
     format!("{symbol}/mbp-1.dbn.zst")
 }
 
@@ -250,4 +250,47 @@ fn files_have_a_delay_of_their_profile_and_a_history() {
     let (code, _, error) = import(&["--history", "generic-quotes", "a.csv"], "bad");
     assert!(code == 3 && error.contains("--history takes daily trade bars"), "{error}");
     assert!(!path.join("bad").exists() && !path.join("bad.partial").exists());
+}
+
+#[test]
+fn a_session_is_exported_as_dbn_and_comes_back() {
+    let work = TempDir::new().unwrap();
+    let path = work.path();
+    let file = dbn_quotes(path, "XNAS.ITCH", "AAA");
+    dbn_bars(path, "XNAS.ITCH", "AAA");
+    let ok = |args: &[&str]| {
+        let (code, out, error) = run(path, args);
+        assert_eq!(code, 0, "{args:?}: {error}");
+        (out, error)
+    };
+    ok(&["data", "import", "dbn", &file, "days.dbn", "--out", "first"]);
+    let (out, _) = ok(&["data", "export", "dbn", "first", "--out", "files", "--json"]);
+    let written: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(written["files"]["files/ohlcv-1d.dbn.zst"], 3, "{written}");
+    assert_eq!(written["files"]["files/mbp-1.dbn.zst"], 3, "{written}");
+    let files = ["files/definition.dbn.zst", "files/mbp-1.dbn.zst", "files/ohlcv-1d.dbn.zst"];
+    let import = [&["data", "import", "dbn"][..], &files, &["--out", "second"]].concat();
+    ok(&import);
+    let records = |name: &str| -> Vec<Record> {
+        SessionReader::open(&path.join(name))
+            .unwrap()
+            .blocks()
+            .flat_map(|block| block.unwrap().inputs)
+            .collect()
+    };
+    assert_eq!(records("first"), records("second"));
+    // Bars of files have no stated period.
+    fs::write(path.join("bars.csv"), format!("ts,symbol,open,high,low,close,volume\n{TEN},AAA,1,2,1,2,5\n"))
+        .unwrap();
+    ok(&["data", "import", "file", "--profile", "generic-bars", "bars.csv", "--out", "bars"]);
+    let (_, error) = ok(&["data", "export", "dbn", "bars", "--out", "none"]);
+    assert!(error.contains("1 trade_bar left out; state their period with --bars"), "{error}");
+    ok(&["data", "export", "dbn", "bars", "--bars", "1m", "--out", "minutes"]);
+    let (sums, _) = ok(&["data", "info", "minutes/ohlcv-1m.dbn.zst", "--json"]);
+    let sums: Value = serde_json::from_str(&sums).unwrap();
+    assert_eq!(sums["sum_ts_event"], (TEN - 60_000 * MILLI).to_string(), "{sums}");
+    // A file becomes a file of the newest version; its text names what --json does.
+    ok(&["data", "export", "dbn", "days.dbn", "--out", "days.dbn.zst"]);
+    let (text, _) = ok(&["data", "info", "days.dbn.zst"]);
+    assert!(text.contains("ohlcv-1d") && text.contains("OHLCVMsg"), "{text}");
 }

@@ -196,7 +196,7 @@ fn wrong_live_commands_get_one_clear_message() {
 fn a_dbn_stream_on_standard_input_is_a_source() {
     let work = TempDir::new().unwrap();
     let mut demo = onetape_tape::session::SessionReader::open(Path::new(DEMO)).unwrap();
-    onetape_tape::import::dbn::write_dbn(&mut demo, &work.path().join("dbn")).unwrap();
+    onetape_tape::import::dbn::write_dbn(&mut demo, &work.path().join("dbn"), None).unwrap();
     let file = work.path().join("dbn/mbp-1.dbn.zst");
     let paper = |input: Stdio, extra: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_onetape"));

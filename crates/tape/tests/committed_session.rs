@@ -27,6 +27,7 @@ fn the_committed_session_is_large_enough_and_small_enough() {
     let manifest = reader.manifest();
     assert!(manifest.inputs >= 300_000, "{}", manifest.inputs);
     assert_eq!(manifest.instruments, 651);
+    assert_eq!(GenerateRequest::of_manifest(manifest), Some(GenerateRequest::new(DEMO_SEED)));
     assert_eq!(manifest.trade_dates, [20250515, 20250516]);
     let bytes: u64 = std::fs::read_dir(committed())
         .expect("a folder")

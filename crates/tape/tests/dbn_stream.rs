@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 fn dbn_files(folder: &Path) -> PathBuf {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../replay-data/one-2d");
     let out = folder.join("dbn");
-    write_dbn(&mut SessionReader::open(&demo).unwrap(), &out).unwrap();
+    write_dbn(&mut SessionReader::open(&demo).unwrap(), &out, None).unwrap();
     out
 }
 

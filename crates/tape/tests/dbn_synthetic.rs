@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+use dbn::encode::EncodeRecord;
+use dbn::encode::dbn::Encoder;
+use dbn::record::RecordHeader;
+use dbn::{InstrumentDefMsg, MappingInterval, Metadata, SType, SymbolMapping, TradeMsg};
 use onetape_engine::ids::VenueIx;
 use onetape_engine::input::{Cold, Imbalance};
 use onetape_engine::instrument::InstrumentDef;
@@ -11,7 +15,7 @@ use onetape_engine::record::{
     TradeClass, TradeFeed, flags,
 };
 use onetape_tape::import::MemorySink;
-use onetape_tape::import::dbn::{DbnRequest, dbn_sums, import_dbn, read_dbn, write_dbn};
+use onetape_tape::import::dbn::{BarPeriod, DbnRequest, dbn_sums, import_dbn, read_dbn, write_dbn};
 use onetape_tape::session::{SessionMeta, SessionReader, SessionWriter};
 use std::path::{Path, PathBuf};
 
@@ -147,7 +151,7 @@ fn records(reader: &mut SessionReader) -> Vec<Record> {
 fn a_session_survives_the_way_out_and_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut first = session(&folder.path().join("first"));
-    let written = write_dbn(&mut first, &folder.path().join("dbn")).unwrap();
+    let written = write_dbn(&mut first, &folder.path().join("dbn"), None).unwrap();
     let files: Vec<PathBuf> = written.files.into_keys().collect();
     let names: Vec<_> = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     let expected =
@@ -176,11 +180,18 @@ fn what_dbn_cannot_say_is_refused_or_counted() {
         writer.push(Record::new(Head::at(Nanos(NOON), xyz), body), None).unwrap();
         writer.finish().unwrap();
         let out = folder.path().join(format!("{name}-dbn"));
-        let written = write_dbn(&mut SessionReader::open(&path).unwrap(), &out);
+        let written = write_dbn(&mut SessionReader::open(&path).unwrap(), &out, None);
         (written, out)
     };
     let (bar, _) = write("bar", Body::TradeBar(Bar::default()));
     assert_eq!(bar.unwrap().left_out["trade_bar"], 1);
+    let mut bars = SessionReader::open(&folder.path().join("bar")).unwrap();
+    let written = write_dbn(&mut bars, &folder.path().join("minutes"), Some(BarPeriod::Minute)).unwrap();
+    assert!(written.left_out.is_empty());
+    let path = folder.path().join("minutes/ohlcv-1m.dbn.zst");
+    assert_eq!(written.files[&path], 1);
+    let start = dbn_sums(&path, None).unwrap().sum_ts_event;
+    assert_eq!(start, i128::from(NOON - 60 * 1_000_000_000));
     let half = Trade { price: SCALE, size: SCALE / 2, ..Trade::default() };
     let (fraction, out) = write("half", Body::Trade(half));
     assert!(fraction.unwrap_err().to_string().contains("size 0.5 is not a whole number"));
@@ -191,7 +202,7 @@ fn what_dbn_cannot_say_is_refused_or_counted() {
 fn plain_bytes() -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let mut first = session(&folder.path().join("first"));
-    let written = write_dbn(&mut first, &folder.path().join("dbn")).unwrap();
+    let written = write_dbn(&mut first, &folder.path().join("dbn"), None).unwrap();
     let unpack = |path: &PathBuf| zstd::decode_all(std::fs::File::open(path).unwrap()).unwrap();
     written.files.keys().map(unpack).collect()
 }
@@ -213,5 +224,100 @@ fn any_change_of_a_byte_gives_records_or_a_named_error() {
             dbn_sums(&path, None).ok();
             assert!(sink.inputs.len() < 1_000);
         }
+    }
+}
+
+const DAY: u64 = 86_400_000_000_000;
+
+/// A file of trades of id 7 on two days, whose mapping gives the id to `symbols` (day, symbol) in turn; definitions of
+/// id 7 beside it.
+fn file_of_id_7(path: &Path, stype_in: SType, mapped: &[(u64, &str)], defined: &[(u64, &str)]) {
+    let date = |day: u64| {
+        time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(NOON + day * DAY)).unwrap().date()
+    };
+    let interval = |day: u64| MappingInterval {
+        start_date: date(day),
+        end_date: date(day + 1),
+        symbol: "7".to_string(),
+    };
+    let mapping = |(day, symbol): &(u64, &str)| SymbolMapping {
+        raw_symbol: (*symbol).to_string(),
+        intervals: vec![interval(*day)],
+    };
+    let metadata = Metadata::builder()
+        .version(3)
+        .dataset("XNAS.ITCH".to_string())
+        .schema(None)
+        .start(NOON)
+        .end(std::num::NonZeroU64::new(NOON + 2 * DAY))
+        .stype_in(Some(stype_in))
+        .stype_out(SType::InstrumentId)
+        .symbols(mapped.iter().map(|(_, symbol)| (*symbol).to_string()).collect())
+        .mappings(mapped.iter().map(mapping).collect())
+        .build();
+    let mut encoder = Encoder::new(std::fs::File::create(path).unwrap(), &metadata).unwrap();
+    for (day, symbol) in defined {
+        let ts = NOON + day * DAY - 1_000;
+        let hd = RecordHeader::new::<InstrumentDefMsg>(dbn::enums::rtype::INSTRUMENT_DEF, 2, 7, ts);
+        let raw_symbol = dbn::record::str_to_c_chars(symbol).unwrap();
+        let class = b'K' as std::ffi::c_char;
+        let def = InstrumentDefMsg {
+            hd,
+            ts_recv: ts,
+            raw_symbol,
+            instrument_class: class,
+            ..InstrumentDefMsg::default()
+        };
+        encoder.encode_record(&def).unwrap();
+    }
+    for day in [0, 1] {
+        let ts = NOON + day * DAY;
+        let hd = RecordHeader::new::<TradeMsg>(dbn::enums::rtype::MBP_0, 2, 7, ts);
+        let price = (10 + day as i64) * SCALE;
+        let trade = TradeMsg {
+            hd,
+            price,
+            size: 1,
+            action: b'T' as std::ffi::c_char,
+            ts_recv: ts,
+            ..TradeMsg::default()
+        };
+        encoder.encode_record(&trade).unwrap();
+    }
+}
+
+/// Vendors give an id to another instrument on another day.
+#[test]
+fn an_id_means_what_it_meant_on_the_day_of_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (both, first) = ([(0, "AAA"), (1, "BBB")], [(0, "AAA")]);
+    for (n, (stype_in, mapped, defined, expected)) in [
+        (SType::RawSymbol, &both[..], &[][..], ["AAA", "BBB"]),
+        (SType::RawSymbol, &both[..], &first[..], ["AAA", "BBB"]),
+        (SType::RawSymbol, &[][..], &both[..], ["AAA", "BBB"]),
+        (SType::Continuous, &[(0, "A.c.0"), (1, "A.c.0")][..], &both[..], ["AAA", "BBB"]),
+        (SType::Continuous, &[(0, "A.c.0"), (1, "A.c.0")][..], &[][..], ["A.c.0", "A.c.0"]),
+        (SType::RawSymbol, &first[..], &[][..], ["AAA", "#7"]),
+        (SType::RawSymbol, &[][..], &[(1, "BBB")][..], ["BBB", "BBB"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = folder.path().join(format!("{n}.dbn"));
+        file_of_id_7(&path, stype_in, mapped, defined);
+        let mut sink = MemorySink::default();
+        read_dbn(&DbnRequest::new(&[path]), &mut sink, &mut |_| {}).unwrap();
+        let mut symbols = Vec::new();
+        let mut found = Vec::new();
+        for input in sink.inputs {
+            if let Some(Cold::Definition(def)) = &input.cold {
+                symbols.push(def.symbol.clone());
+            }
+            if let Some(Body::Trade(trade)) = input.record.body() {
+                found.push((symbols[input.record.instrument as usize].clone(), trade.price / SCALE));
+            }
+        }
+        let expected = [(expected[0].to_string(), 10), (expected[1].to_string(), 11)];
+        assert_eq!(found, expected, "case {n}");
     }
 }

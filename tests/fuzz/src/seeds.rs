@@ -19,7 +19,7 @@ fn main() {
     let scratch = onetape_fuzz::scratch();
     let mut reader = onetape_fuzz::sample_session(&scratch.join("sample"));
     blocks(&mut reader, &put);
-    for (path, _) in write_dbn(&mut reader, &scratch.join("dbn")).expect("a session DBN can say").files {
+    for (path, _) in write_dbn(&mut reader, &scratch.join("dbn"), None).expect("a session DBN can say").files {
         let plain = zstd::decode_all(std::fs::File::open(&path).expect("written")).expect("intact");
         let plain = &plain[..plain.len().min(4_096)];
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();

@@ -84,6 +84,9 @@ pub(super) fn list(args: &ListArgs, session: &Session<'_>) -> Result<u8, Failure
     let catalog = Catalog::open(&args.dir)?;
     let entries: Vec<&Entry> = catalog.entries.iter().collect();
     let code = show(&entries, args.verify, session)?;
+    if entries.is_empty() {
+        report::note(session.quiet, &format!("note: {} holds no session", args.dir.display()));
+    }
     for folder in &catalog.unreadable {
         report::note(session.quiet, &format!("note: {} left out: {}", folder.path.display(), folder.error));
     }

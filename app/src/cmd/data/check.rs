@@ -7,7 +7,7 @@ use crate::report::{self, count};
 use crate::times;
 use clap::Args;
 use onetape_engine::Nanos;
-use onetape_tape::generate::acceptance;
+use onetape_tape::generate::{GENERATOR, acceptance};
 use onetape_tape::quality::{FindingReport, Limits, QualityReport, check_session};
 use onetape_tape::session::SessionReader;
 use std::path::PathBuf;
@@ -112,8 +112,14 @@ fn trimmed(text: &str) -> &str {
 }
 
 fn stylised(args: &CheckArgs, session: &Session<'_>) -> Result<u8, Failure> {
-    let figures = acceptance::check_session(&mut SessionReader::open(&args.path)?)
-        .map_err(|error| Failure::input(error.to_string()))?;
+    let mut reader = SessionReader::open(&args.path)?;
+    let importer = &reader.manifest().importer.name;
+    if importer != GENERATOR {
+        let what = format!("{} is no generated session (it was made by '{importer}')", args.path.display());
+        return Err(Failure::input(format!("{what}; without --stylised its records are checked")));
+    }
+    let figures =
+        acceptance::check_session(&mut reader).map_err(|error| Failure::input(error.to_string()))?;
     if session.json {
         report::json(&figures)?;
     } else {

@@ -119,6 +119,9 @@ pub(crate) fn run(args: &FileArgs, session: &Session<'_>) -> Result<u8, Failure>
         }
         show(progress, session);
     })?;
+    if finished.unchanged {
+        return done(&finished, &args.out, session);
+    }
     let seconds = started.elapsed().as_secs_f64();
     let rate = rows as f64 / seconds.max(1e-9) / 1e6;
     report::note(session.quiet, &format!("{} rows in {seconds:.2} s, {rate:.2} M rows/s", count(rows)));

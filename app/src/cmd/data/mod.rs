@@ -3,6 +3,7 @@
 mod catalog;
 mod check;
 mod depth;
+mod export;
 mod generate;
 mod import;
 mod import_file;
@@ -24,6 +25,9 @@ pub(crate) enum DataCommand {
     /// Import recorded data into a session folder.
     #[command(subcommand)]
     Import(import::ImportCommand),
+    /// Write a session's records, or a DBN file, in another form.
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     /// Generate a session of the fictional ETF ONE and its option chain.
     Generate(generate::GenerateArgs),
     /// Look for what is wrong with a session's records, or measure a generated one (--stylised).
@@ -41,6 +45,7 @@ pub(crate) enum DataCommand {
 pub(crate) fn run(command: &DataCommand, session: &Session<'_>) -> Result<u8, Failure> {
     match command {
         DataCommand::Import(command) => import::run(command, session),
+        DataCommand::Export(command) => export::run(command, session),
         DataCommand::Generate(args) => generate::run(args, session),
         DataCommand::Check(args) => check::run(args, session),
         DataCommand::List(args) => catalog::list(args, session),

@@ -46,12 +46,14 @@ pub use outlook::{DayRange, Outlook, outlook};
 pub use scenario::Scenario;
 pub use sink::Sink;
 
-use crate::session::{Finished, SessionError, SessionMeta, SessionWriter};
+use crate::session::{Finished, Manifest, SessionError, SessionMeta, SessionWriter};
 use days::Days;
 use live::Live;
 use path::Path as LatentPath;
 use std::path::Path;
 
+/// Name under which a manifest names the generator as what made a session.
+pub const GENERATOR: &str = "generate";
 /// Version of the generator: a change of its output changes this.
 pub const GENERATOR_VERSION: &str = "3";
 /// First trade date unless the request says otherwise: a Thursday before a monthly expiry.
@@ -124,6 +126,39 @@ impl GenerateRequest {
         }
     }
 
+    /// What a manifest states as the source of a generated session.
+    fn source(&self) -> String {
+        format!(
+            "seed {}, {} days from {}, scenario {}, volatility {}",
+            self.seed,
+            self.days,
+            self.first_date,
+            self.scenario.name(),
+            self.parameters.base_vol
+        )
+    }
+
+    /// The request that a session of this version of the generator was made by (its number of inputs apart);
+    /// `None` of any other session.
+    pub fn of_manifest(manifest: &Manifest) -> Option<GenerateRequest> {
+        let importer = &manifest.importer;
+        if importer.name != GENERATOR || importer.version != GENERATOR_VERSION {
+            return None;
+        }
+        let mut parts = importer.source.split(", ");
+        let seed = parts.next()?.strip_prefix("seed ")?.parse().ok()?;
+        let (days, first_date) = parts.next()?.split_once(" days from ")?;
+        let scenario = Scenario::from_name(parts.next()?.strip_prefix("scenario ")?)?;
+        let base_vol = parts.next()?.strip_prefix("volatility ")?.parse().ok()?;
+        Some(GenerateRequest {
+            days: days.parse().ok()?,
+            first_date: first_date.parse().ok()?,
+            scenario,
+            parameters: ModelParameters { base_vol, ..ModelParameters::default() },
+            ..GenerateRequest::new(seed)
+        })
+    }
+
     fn check(&self) -> Result<(), GenerateError> {
         if self.days == 0 || self.days > 2_600 {
             let found = u64::from(self.days);
@@ -166,15 +201,8 @@ pub fn generate(
 ) -> Result<Finished, GenerateError> {
     request.check()?;
     let name = format!("{SYMBOL} generated, seed {}", request.seed);
-    let mut meta = SessionMeta::new(&name, "generate", GENERATOR_VERSION);
-    meta.importer.source = format!(
-        "seed {}, {} days from {}, scenario {}, volatility {}",
-        request.seed,
-        request.days,
-        request.first_date,
-        request.scenario.name(),
-        request.parameters.base_vol
-    );
+    let mut meta = SessionMeta::new(&name, GENERATOR, GENERATOR_VERSION);
+    meta.importer.source = request.source();
     meta.importer.policies = vec![
         "Fictional market: no price in it was ever quoted".to_string(),
         format!("Rate {} continuously compounded, no dividends", request.parameters.rate),

@@ -22,6 +22,9 @@ pub struct Screen<'a> {
     /// A bid half that waits for its ask half, with its findings.
     waiting: Option<(Record, Findings)>,
     found: [u64; Finding::ALL.len()],
+    /// Records judged, and of them those set aside.
+    judged: u64,
+    set_aside: u64,
     symbols: Vec<String>,
 }
 
@@ -40,6 +43,8 @@ impl<'a> Screen<'a> {
             detector: Detector::new(),
             waiting: None,
             found: [0; Finding::ALL.len()],
+            judged: 0,
+            set_aside: 0,
             symbols: Vec::new(),
         }
     }
@@ -47,7 +52,7 @@ impl<'a> Screen<'a> {
     /// Passes on what still waits and tells the sink what was found.
     ///
     /// # Errors
-    /// What the sink refuses.
+    /// What the sink refuses; no record came, or none was kept.
     pub fn finish(mut self) -> Result<(), ImportError> {
         if let Some((record, _)) = self.waiting.take() {
             self.sink.push(record, None)?;
@@ -58,7 +63,25 @@ impl<'a> Screen<'a> {
                 self.sink.count_finding(finding, action, found);
             }
         }
+        if self.judged == self.set_aside {
+            return Err(ImportError::NothingFound { what: self.nothing_kept() });
+        }
         Ok(())
+    }
+
+    fn nothing_kept(&self) -> String {
+        if self.judged == 0 {
+            return "the files hold no record".to_string();
+        }
+        let quarantined = |finding: &Finding| {
+            self.found[*finding as usize] > 0 && self.policies.of(*finding) == Action::Quarantine
+        };
+        let found: Vec<&str> = Finding::ALL.into_iter().filter(quarantined).map(Finding::name).collect();
+        format!(
+            "every record ({}) would be set aside as {}; another --policy keeps them",
+            self.judged,
+            found.join(", ")
+        )
     }
 
     fn judge(
@@ -72,6 +95,9 @@ impl<'a> Screen<'a> {
             self.symbols.resize(self.symbols.len().max(place + 1), String::new());
             self.symbols[place].clone_from(&def.symbol);
         }
+        let is_of_market =
+            record.kind != Kind::SessionPhase as u8 && !matches!(cold, Some(Cold::Definition(_)));
+        self.judged += u64::from(is_of_market);
         let findings = self.detector.observe(&record, cold.as_ref()).findings;
         for finding in findings.iter() {
             self.found[finding as usize] += 1;
@@ -139,6 +165,7 @@ impl<'a> Screen<'a> {
             Action::Keep => {}
             Action::Flag => record.flags |= flags::NON_FIRM,
             Action::Quarantine => {
+                self.set_aside += 1;
                 let symbol = self.symbols.get(record.instrument as usize).map_or("", String::as_str);
                 let (file, entry, line) = origin.map_or_else(
                     || (String::new(), "", 0),

@@ -112,3 +112,30 @@ fn profiles_of_books_say_what_they_lack() {
         assert!(error.contains(says), "{error}");
     }
 }
+
+#[test]
+fn own_levels_and_snapshots_of_tardis_are_books() {
+    let levels = "ts,symbol,side,price,size,snapshot\n\
+                  2025-02-20T14:30:00Z,SPY,bid,600,3,1\n\
+                  2025-02-20T14:30:00Z,SPY,ask,600.01,4,1\n\
+                  2025-02-20T14:30:01Z,SPY,bid,600,0,0\n";
+    assert_eq!(
+        read("generic-book-levels", levels).unwrap(),
+        ["0 R 0x0 snapshot", "0 S B 600x3 snapshot", "0 S A 600.01x4 snapshot last", "0 D B 600x0 last"]
+    );
+    let tardis = "exchange,symbol,timestamp,local_timestamp,asks[0].price,asks[0].amount,bids[0].price,\
+                  bids[0].amount,asks[1].price,asks[1].amount,bids[1].price,bids[1].amount\n\
+                  deribit,BTC-PERPETUAL,1740061800000000,1740061800000100,96001,20,96000.5,10,96002,1,96000,5\n\
+                  deribit,BTC-PERPETUAL,1740061800000200,1740061800000300,96001,25,96000.5,10,96002,1,96000,5\n";
+    assert_eq!(
+        read("tardis-book-snapshots", tardis).unwrap(),
+        [
+            "100 R 0x0",
+            "100 S B 96000.5x10",
+            "100 S B 96000x5",
+            "100 S A 96001x20",
+            "100 S A 96002x1 last",
+            "300 S A 96001x25 last",
+        ]
+    );
+}

@@ -85,7 +85,7 @@ pub fn check_request(request: &GenerateRequest) -> Result<Vec<Figure>, GenerateE
     Ok(figures)
 }
 
-/// Judges a session folder.
+/// Judges a session folder; of a session that this version of the generator made, the law of motion too.
 ///
 /// # Errors
 /// The session cannot be read.
@@ -105,5 +105,9 @@ pub fn check_session(reader: &mut SessionReader) -> Result<Vec<Figure>, Generate
             }
         }
     }
-    Ok(survey.figures())
+    let mut figures = survey.figures();
+    if let Some(request) = GenerateRequest::of_manifest(reader.manifest()) {
+        figures.extend(motion_figures(&request)?);
+    }
+    Ok(figures)
 }

@@ -61,9 +61,10 @@ fn define_all(scan: &Scan, start: u64, sink: &mut dyn InputSink) -> Result<Table
         scan.instruments.iter().map(|(key, found)| (key.clone(), found.facts.clone())).collect();
     for ((dataset, _), found) in &scan.instruments {
         if let Some(symbol) = found.facts.underlying() {
-            let facts = scan.facts_of(*dataset, symbol).cloned();
+            let key = (*dataset, symbol.to_string());
+            let facts = scan.facts_of(&key).cloned();
             let facts = facts.unwrap_or_else(|| Facts::guess(&scan.datasets[*dataset], symbol));
-            wanted.entry((*dataset, symbol.to_string())).or_insert(facts);
+            wanted.entry(key).or_insert(facts);
         }
     }
     let mut ordered: Vec<(&Key, &Facts)> = wanted.iter().collect();

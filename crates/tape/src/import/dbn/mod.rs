@@ -6,7 +6,7 @@
 //! records  what each record type becomes       define  instruments from definitions or mappings
 //! scan     first pass: instruments, order, span        merge   second pass: files by receipt time
 //! sums     counts and sums of a file, to compare with other decoders
-//! write    the way back: a session as DBN files
+//! write    the way back: a session as DBN files       rewrite  a file as one of version 3
 //! ```
 //!
 //! # Decisions
@@ -21,8 +21,10 @@
 //!   consolidated quotes the publishers of bid and ask.
 //! - All instruments that have records are defined at the first instant of the session: underlyings and
 //!   outrights by symbol, then options by root, expiry, strike and right. An id is known by
-//!   (dataset, id, date); without a definition record its symbol comes from the mappings and its
-//!   kind from dataset and symbol, and the definition's `source` says so.
+//!   (dataset, id, UTC day): ids are given to other instruments on other days. Its symbol comes from the file's
+//!   mapping interval where it maps instruments' own symbols, else from the last definition record up to that
+//!   day, else from other mappings and mapping records. Publishers do not enter: mappings know none. Without a
+//!   definition record the kind comes from dataset and symbol, and the definition's `source` says so.
 //! - Files are merged by receipt time; of one instant the earlier file of the request comes first,
 //!   and a file keeps its own order. Session phases come from the calendar of the first file's market.
 //! - A dataset's feed delay is added to the time of its records before files are merged.
@@ -38,6 +40,7 @@ mod define;
 mod depth;
 mod merge;
 mod records;
+mod rewrite;
 mod scan;
 mod stream;
 mod sums;
@@ -46,9 +49,10 @@ mod write;
 pub(super) use define::{
     Contract as FutureContract, FutureOption, future, future_option, outright as future_of_contract,
 };
+pub use rewrite::rewrite_dbn;
 pub use stream::DbnStream;
 pub use sums::{DbnSums, dbn_sums};
-pub use write::{DbnWritten, write_dbn};
+pub use write::{BarPeriod, DbnWritten, write_dbn};
 
 use super::history::DailyBars;
 use super::{Delays, ImportError, InputSink, OnProgress};

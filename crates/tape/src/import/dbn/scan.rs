@@ -8,7 +8,7 @@ use super::records::{period_ns, record_type, times};
 use crate::import::ImportError;
 use crate::import::terms::shows_pennies;
 use dbn::enums::rtype;
-use dbn::{RecordRefEnum, SType, TsSymbolMap};
+use dbn::{RecordRefEnum, SType, TsSymbolMap, UNDEF_TIMESTAMP};
 use onetape_calendar::{Market, Zone};
 use onetape_engine::num::DAY;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +38,8 @@ pub(super) struct FileScan {
     /// Records by type.
     pub(super) counts: BTreeMap<&'static str, u64>,
     mapping: TsSymbolMap,
+    /// Whether the mapping is of the instruments' own symbols, not of names such as a continuous contract's.
+    maps_own_symbols: bool,
 }
 
 /// An instrument with records.
@@ -52,12 +54,35 @@ pub(super) struct Found {
     pub(super) is_penny: bool,
 }
 
-/// Symbols by dataset and id.
+/// What ids mean. Sources give an id to another instrument on another day, so each statement holds from the UTC
+/// day on which it was made.
 #[derive(Default)]
 struct Symbols {
-    definitions: BTreeMap<(usize, u32), (String, Facts)>,
+    /// From definition records.
+    defined: IdsByDay,
     /// From mapping records of live sessions.
-    live: BTreeMap<(usize, u32), String>,
+    live: IdsByDay,
+    /// What a definition record says of a symbol; the first where several do.
+    facts: BTreeMap<Key, Facts>,
+}
+
+/// Symbols by dataset, id and first day.
+#[derive(Default)]
+struct IdsByDay(BTreeMap<(usize, u32, u64), String>);
+
+impl IdsByDay {
+    fn insert(&mut self, (dataset, id): (usize, u32), day: u64, symbol: &str) {
+        let held = self.0.range((dataset, id, 0)..=(dataset, id, day)).next_back();
+        if held.is_none_or(|(_, held)| held != symbol) {
+            self.0.insert((dataset, id, day), symbol.to_string());
+        }
+    }
+
+    /// The symbol stated last up to a day, else the first stated after it.
+    fn get(&self, dataset: usize, id: u32, day: u64) -> Option<&String> {
+        let until = self.0.range((dataset, id, 0)..=(dataset, id, day)).next_back();
+        until.or_else(|| self.0.range((dataset, id, day)..=(dataset, id, u64::MAX)).next()).map(|(_, s)| s)
+    }
 }
 
 impl Scan {
@@ -77,13 +102,12 @@ impl Scan {
 
 impl Symbols {
     fn key_of(&self, file: &FileScan, id: u32, index_ts: u64) -> Key {
-        let symbol = self
-            .definitions
-            .get(&(file.dataset, id))
-            .map(|(symbol, _)| symbol.clone())
-            .or_else(|| file.mapping.get_for_ts(index_ts, id).cloned())
-            .or_else(|| self.live.get(&(file.dataset, id)).cloned());
-        (file.dataset, symbol.unwrap_or_else(|| format!("#{id}")))
+        let day = index_ts / DAY;
+        let mapped = file.mapping.get_for_ts(index_ts, id);
+        let defined = self.defined.get(file.dataset, id, day);
+        let first = if file.maps_own_symbols { mapped.or(defined) } else { defined.or(mapped) };
+        let symbol = first.or_else(|| self.live.get(file.dataset, id, day));
+        (file.dataset, symbol.map_or_else(|| format!("#{id}"), Clone::clone))
     }
 }
 
@@ -134,7 +158,7 @@ pub(super) fn scan(request: &DbnRequest) -> Result<Scan, ImportError> {
 
 fn collect_symbols(path: &Path, request: &DbnRequest, scan: &mut Scan) -> Result<(), ImportError> {
     let mut file = DbnFile::open(path, request.fragment_version)?;
-    let (name, mapping) = match file.metadata() {
+    let (name, mapping, maps_own_symbols) = match file.metadata() {
         Some(metadata) => {
             // Mappings between other symbologies say nothing about ids; then symbols stay unknown.
             let has_ids =
@@ -143,9 +167,11 @@ fn collect_symbols(path: &Path, request: &DbnRequest, scan: &mut Scan) -> Result
                 Ok(mapping) if has_ids => mapping,
                 _ => TsSymbolMap::new(),
             };
-            (metadata.dataset.clone(), mapping)
+            let of_ids = [metadata.stype_in, Some(metadata.stype_out)];
+            let is_own = of_ids.contains(&Some(SType::RawSymbol)) && has_ids;
+            (metadata.dataset.clone(), mapping, is_own)
         }
-        None => ("fragment".to_string(), TsSymbolMap::new()),
+        None => ("fragment".to_string(), TsSymbolMap::new(), false),
     };
     let dataset = scan.datasets.iter().position(|known| *known == name).unwrap_or_else(|| {
         scan.datasets.push(name);
@@ -157,29 +183,35 @@ fn collect_symbols(path: &Path, request: &DbnRequest, scan: &mut Scan) -> Result
         has_depth: false,
         counts: BTreeMap::new(),
         mapping,
+        maps_own_symbols,
     });
     while let Some(record) = file.next_record()? {
         match record.header().rtype {
             rtype::INSTRUMENT_DEF => {
                 if let Ok(RecordRefEnum::InstrumentDef(def)) = record.as_enum() {
-                    let symbol = def.raw_symbol().unwrap_or_default().to_string();
-                    let facts = Facts::of_definition(def);
-                    scan.symbols
-                        .definitions
-                        .entry((dataset, def.hd.instrument_id))
-                        .or_insert((symbol, facts));
+                    let symbol = def.raw_symbol().unwrap_or_default();
+                    let day = stated_day(&[def.ts_recv, def.hd.ts_event]);
+                    scan.symbols.defined.insert((dataset, def.hd.instrument_id), day, symbol);
+                    let key = (dataset, symbol.to_string());
+                    scan.symbols.facts.entry(key).or_insert_with(|| Facts::of_definition(def));
                 }
             }
             rtype::SYMBOL_MAPPING => {
                 if let Ok(RecordRefEnum::SymbolMapping(mapping)) = record.as_enum() {
-                    let symbol = mapping.stype_out_symbol().unwrap_or_default().to_string();
-                    scan.symbols.live.entry((dataset, mapping.hd.instrument_id)).or_insert(symbol);
+                    let symbol = mapping.stype_out_symbol().unwrap_or_default();
+                    let day = stated_day(&[mapping.start_ts, mapping.hd.ts_event]);
+                    scan.symbols.live.insert((dataset, mapping.hd.instrument_id), day, symbol);
                 }
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// UTC day of the first time that is stated; 0 where none is.
+fn stated_day(times: &[u64]) -> u64 {
+    times.iter().find(|ts| **ts != UNDEF_TIMESTAMP).map_or(0, |ts| ts / DAY)
 }
 
 fn collect_records(
@@ -246,9 +278,8 @@ fn collect_records(
 
 impl Scan {
     fn found(&self, key: &Key, id: u32) -> Found {
-        let defined = self.symbols.definitions.get(&(key.0, id));
-        let facts =
-            defined.map_or_else(|| Facts::guess(&self.datasets[key.0], &key.1), |(_, facts)| facts.clone());
+        let defined = self.symbols.facts.get(key);
+        let facts = defined.cloned().unwrap_or_else(|| Facts::guess(&self.datasets[key.0], &key.1));
         Found {
             facts,
             id,
@@ -259,14 +290,9 @@ impl Scan {
         }
     }
 
-    /// Facts of an instrument without records, by symbol: an underlying.
-    pub(super) fn facts_of(&self, dataset: usize, symbol: &str) -> Option<&Facts> {
-        self.symbols
-            .definitions
-            .range((dataset, 0)..=(dataset, u32::MAX))
-            .map(|(_, found)| found)
-            .find(|(known, _)| known == symbol)
-            .map(|(_, facts)| facts)
+    /// What a definition record says of an instrument without records: an underlying.
+    pub(super) fn facts_of(&self, key: &Key) -> Option<&Facts> {
+        self.symbols.facts.get(key)
     }
 
     /// New York date of the session's first record, by which class rows are looked up.

@@ -138,11 +138,14 @@ impl DbnStream {
             RecordRefEnum::InstrumentDef(def) => {
                 let symbol = def.raw_symbol().unwrap_or_default().to_string();
                 self.definitions.insert(header.instrument_id, (symbol, Facts::of_definition(def)));
+                // The id may mean another instrument than it did.
+                self.known.remove(&header.instrument_id);
                 return Ok(true);
             }
             RecordRefEnum::SymbolMapping(mapping) => {
                 let symbol = mapping.stype_out_symbol().unwrap_or_default().to_string();
                 self.live.insert(header.instrument_id, symbol);
+                self.known.remove(&header.instrument_id);
                 return Ok(true);
             }
             _ => {}

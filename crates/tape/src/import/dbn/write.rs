@@ -1,21 +1,27 @@
-//! A session's quotes, books, trades, statistics, imbalances and statuses as DBN files, version 3, zstd.
+//! A session's records as DBN files, version 3, zstd: one file a schema.
 //!
 //! ```text
-//! <out>/definition.dbn.zst   every instrument          <out>/statistics.dbn.zst
-//!       mbp-1.dbn.zst        bid and ask of one venue  <out>/status.dbn.zst
-//!       cmbp-1.dbn.zst       of two venues             <out>/trades.dbn.zst
-//!       mbo.dbn.zst          books by order            <out>/imbalance.dbn.zst
-//!       mbp-10.dbn.zst       books by price
+//! <out>/definition.dbn.zst    every instrument           <out>/statistics.dbn.zst
+//!       mbp-1.dbn.zst         bid and ask of one venue   <out>/status.dbn.zst
+//!       cmbp-1.dbn.zst        of two venues              <out>/trades.dbn.zst
+//!       bbo-1s|1m.dbn.zst     sampled, of one venue      <out>/imbalance.dbn.zst
+//!       cbbo-1s|1m.dbn.zst    sampled, of two venues     <out>/mbo.dbn.zst     books by order
+//!       ohlcv-1s|1m|1h|1d.dbn.zst  bars                  <out>/mbp-10.dbn.zst  books by price
 //! ```
 //! A trade that follows a quote of the same instant and sequence is written into that quote's
 //! record, as such records are read; importing the files gives the session's records back.
 //!
 //! # Limits
-//! Bars have no period in a session and are not written, nor are session phases (the calendar gives
-//! them) and flags beyond the snapshot bit. Venues become publisher ids, instrument n the id n + 1.
-//! Sizes must be whole and below 2^32. Of a book by price the ten best levels of a side are written.
+//! A session does not state the period of its bars: it is that of the DBN bars the session was made of, or the
+//! caller's; without one bars are left out and counted. Session phases are not written (the calendar gives them), nor
+//! are flags beyond the snapshot bit and classes of prints. Venues become publisher ids, instrument n the id n + 1.
+//! Sizes must be whole and below 2^32. Of a book by price the ten best levels of a side are written. Records of
+//! several schemas at one instant come back in the order of the files.
 
 mod depth;
+mod sampled;
+
+pub use sampled::BarPeriod;
 
 use crate::import::ImportError;
 use crate::session::SessionReader;
@@ -44,7 +50,7 @@ use std::path::{Path, PathBuf};
 type Output = Encoder<zstd::stream::write::Encoder<'static, BufWriter<File>>>;
 
 /// What was written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct DbnWritten {
     /// Files with their records.
     pub files: BTreeMap<PathBuf, u64>,
@@ -52,12 +58,17 @@ pub struct DbnWritten {
     pub left_out: BTreeMap<String, u64>,
 }
 
-/// Writes a session as DBN files into the folder `out`, which must not exist.
+/// Writes a session as DBN files into the folder `out`, which must not exist. `bars` is the period of its bars;
+/// `None` takes that of the DBN bars which the session was made of.
 ///
 /// # Errors
 /// `out` exists or cannot be written, the session is damaged, or a size is not whole; then
 /// nothing is left behind.
-pub fn write_dbn(session: &mut SessionReader, out: &Path) -> Result<DbnWritten, ImportError> {
+pub fn write_dbn(
+    session: &mut SessionReader,
+    out: &Path,
+    bars: Option<BarPeriod>,
+) -> Result<DbnWritten, ImportError> {
     if out.exists() {
         let what = format!("{} exists: choose another folder or remove it", out.display());
         return Err(ImportError::Request { what });
@@ -69,7 +80,8 @@ pub fn write_dbn(session: &mut SessionReader, out: &Path) -> Result<DbnWritten, 
         std::fs::remove_dir_all(&partial).map_err(ImportError::io("remove", &partial))?;
     }
     std::fs::create_dir_all(&partial).map_err(ImportError::io("create", &partial))?;
-    let written = write_all(session, &partial).and_then(|files| {
+    let bars = bars.or_else(|| BarPeriod::of_sources(&session.manifest().source_records));
+    let written = write_all(session, &partial, bars).and_then(|files| {
         std::fs::rename(&partial, out).map_err(ImportError::io("rename to", out))?;
         Ok(files)
     });
@@ -83,7 +95,11 @@ pub fn write_dbn(session: &mut SessionReader, out: &Path) -> Result<DbnWritten, 
     Ok(written)
 }
 
-fn write_all(session: &mut SessionReader, folder: &Path) -> Result<DbnWritten, ImportError> {
+fn write_all(
+    session: &mut SessionReader,
+    folder: &Path,
+    bars: Option<BarPeriod>,
+) -> Result<DbnWritten, ImportError> {
     let mut block = Block::default();
     let mut defs = Vec::new();
     let (start, end) = (session.manifest().first_ts, session.manifest().last_ts);
@@ -94,11 +110,12 @@ fn write_all(session: &mut SessionReader, folder: &Path) -> Result<DbnWritten, I
         }));
     }
     session.rewind()?;
-    let mut writer = Writer::new(folder, &defs, (start, end));
+    let mut writer = Writer { bars, ..Writer::new(folder, &defs, (start, end)) };
     for (place, def) in defs.iter().enumerate() {
         let message = definition(place, def, &defs, start).map_err(|error| writer.encode_error(&error))?;
         writer.put(Schema::Definition, &message)?;
     }
+    // A quote waits for the trade that may belong to it.
     let mut quote: Option<Record> = None;
     while session.next_block(&mut block)? {
         for record in &block.inputs {
@@ -112,7 +129,11 @@ fn write_all(session: &mut SessionReader, folder: &Path) -> Result<DbnWritten, I
                 (_, None) => {}
             }
             match record.body() {
-                Some(Body::Quote(_)) => quote = Some(*record),
+                Some(Body::Quote(body)) => match writer.interval_of(record) {
+                    Some(interval) => writer.sample(record, &body, interval)?,
+                    None => quote = Some(*record),
+                },
+                Some(Body::TradeBar(bar)) => writer.bar(record, &bar)?,
                 Some(Body::Trade(trade)) if trade.feed == TradeFeed::Orders as u8 => {
                     writer.order_print(record, &trade)?;
                 }
@@ -154,6 +175,9 @@ struct Writer {
     left_out: BTreeMap<String, u64>,
     /// Books by price, by instrument and venue.
     books: BTreeMap<(u32, u16), Depth>,
+    bars: Option<BarPeriod>,
+    /// How long quotes hold, by instrument.
+    holds: Vec<Option<u64>>,
 }
 
 impl Writer {
@@ -191,6 +215,8 @@ impl Writer {
             outputs: BTreeMap::new(),
             left_out: BTreeMap::new(),
             books: BTreeMap::new(),
+            bars: None,
+            holds: defs.iter().map(|def| def.quote_hold_ns).collect(),
         }
     }
 

@@ -81,6 +81,11 @@ impl Plan {
 }
 
 fn check(request: &LeanRequest) -> Result<(), ImportError> {
+    if !request.root.is_dir() {
+        let root = request.root.display();
+        let what = format!("no folder {root}: name LEAN's `Data` folder, or the one that holds it");
+        return Err(ImportError::Request { what });
+    }
     if let (Some(from), Some(to)) = (request.from, request.to)
         && to < from
     {
@@ -245,11 +250,6 @@ fn gaps(symbol: &SymbolPlan, first: Date, last: Date) -> Vec<String> {
 }
 
 fn nothing_found(root: &Path, request: &LeanRequest, symbol: &str) -> ImportError {
-    if !root.is_dir() {
-        let what =
-            format!("no folder {}: name LEAN's `Data` folder, or the one that holds it", root.display());
-        return ImportError::Request { what };
-    }
     let wanted = format!(
         "{}/{}/{}/{}",
         request.kind.folder(),

@@ -97,7 +97,7 @@ impl Finder<'_> {
         let shown: Vec<&str> = self.header.iter().take(40).map(String::as_str).collect();
         let near = nearest(name, self.header.iter().map(String::as_str));
         let near = near.map_or(String::new(), |near| format!(" did you mean '{near}'?"));
-        format!("no column '{name}';{near} The file has: {}", shown.join(", "))
+        format!("no column '{name}';{near} the file has: {}", shown.join(", "))
     }
 
     fn fields(&mut self, columns: &Columns) -> Result<[Option<usize>; Field::COUNT], String> {
