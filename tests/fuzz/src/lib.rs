@@ -1,5 +1,7 @@
 //! What the fuzz targets share.
 
+pub mod lean;
+
 use onetape_engine::block::Block;
 use onetape_engine::config::RunConfig;
 use onetape_engine::instrument::InstrumentDef;

@@ -1,6 +1,7 @@
 //! Writes the first inputs of every target: `seeds CORPUS`.
 
 use onetape_engine::block::Block;
+use onetape_fuzz::lean::{BESIDE_TEXTS, LAYOUTS};
 use onetape_strategies::Registry;
 use onetape_tape::codec::{Encoder, Hash};
 use onetape_tape::import::dbn::write_dbn;
@@ -19,24 +20,19 @@ fn main() {
     let scratch = onetape_fuzz::scratch();
     let mut reader = onetape_fuzz::sample_session(&scratch.join("sample"));
     blocks(&mut reader, &put);
-    for (path, _) in write_dbn(&mut reader, &scratch.join("dbn"), None).expect("a session DBN can say").files {
+    for (path, _) in write_dbn(&mut reader, &scratch.join("dbn"), None).expect("a session DBN can say").files
+    {
         let plain = zstd::decode_all(std::fs::File::open(&path).expect("written")).expect("intact");
         let plain = &plain[..plain.len().min(4_096)];
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         put("dbn", &name, &[0], plain);
         put("dbn", &format!("{name}.packed"), &[4], plain);
     }
-    let rows = [
-        "34200000,10000,10000,10000,10000,5,10500,10500,10500,10500,6\n46740000,,,,,0,10200,10200,10200,10200,7\n",
-        "23400000,77\n",
-        "34140000,1000000,1000000,1000000,1000000,10\n34200000,1000100,1000200,1000000,1000100,20\n",
-        "34200000,1000000,100,1000100,200,P,0,0\n",
-        "34200000,1000000,100,P,0,0\n",
-        "20240703 00:00,1000000,1000000,1000000,1000000,10\n",
-        "20240703 10:00,1000000,1000000,1000000,1000000,10\n",
-    ];
-    for (layout, rows) in rows.iter().enumerate() {
-        put("lean", &format!("rows-{layout}"), &[layout as u8], rows.as_bytes());
+    for (place, layout) in LAYOUTS.iter().enumerate() {
+        put("lean", &format!("rows-{place}"), &[place as u8], layout.rows.as_bytes());
+    }
+    for (place, text) in BESIDE_TEXTS.iter().enumerate() {
+        put("lean", &format!("beside-{place}"), &[0x40 | place as u8], text.as_bytes());
     }
     for mode in 0..16u8 {
         put("journal", &format!("mode-{mode}"), &[mode, 7, 70], &[0, 1, 2, 255]);
@@ -67,7 +63,9 @@ fn blocks(reader: &mut SessionReader, put: &impl Fn(&str, &str, &[u8], &[u8])) {
             part.inputs.truncate(count);
             let cold = part.inputs.iter().filter(|record| record.kind == 0).count();
             part.cold.truncate(cold);
-            Encoder::new().encode(&part, &Hash::of(b"seed"), &Hash::of(b""), &mut frame).expect("a sound block");
+            Encoder::new()
+                .encode(&part, &Hash::of(b"seed"), &Hash::of(b""), &mut frame)
+                .expect("a sound block");
             put("blocks", &format!("block-{}-{count}", part.first_seq), &[], &frame);
         }
     }
