@@ -99,7 +99,7 @@ pub fn greeks(inputs: &BsmInputs, right: Right) -> Greeks {
 }
 
 impl BsmInputs {
-    #[inline]
+    #[inline(always)]
     fn core(&self, right: Right) -> (Carry, Core) {
         let carry = Carry::new(self.spot, self.years, self.rate, self.dividend_yield);
         (carry, Core::new(&carry, self.strike, self.vol, right.sign()))

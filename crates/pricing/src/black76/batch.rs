@@ -43,24 +43,24 @@ fn cores<const N: usize>(options: &BlackColumns<'_>, at: usize) -> (CarryLanes<N
     let vol = load::<N>(options.vol, at);
     let sign = load_signs::<N>(options.right, at);
     let mut carries = CarryLanes::new();
-    let mut large = false;
+    let mut special = false;
     for i in 0..N {
         let carry = Carry::plain(forward[i], years[i], rate[i], rate[i]);
-        large |= carry.is_large();
+        special |= carry.is_large() | !Core::is_plain(&carry, strike[i], vol[i]);
         carries.set(i, &carry);
     }
     let mut cores = CoreLanes::new();
     for i in 0..N {
-        cores.set(i, &Core::standardised(&carries.get(i), strike[i], vol[i], sign[i]));
+        cores.set(i, &Core::standardised_plain(&carries.get(i), strike[i], vol[i], sign[i]));
     }
     cores.add_normals();
-    (carries, cores, large)
+    (carries, cores, special)
 }
 
 #[inline(always)]
 fn price_block<const N: usize>(options: &BlackColumns<'_>, price: &mut [f64], at: usize, rows: usize) {
-    let (_, cores, large) = cores::<N>(options, at);
-    if large {
+    let (_, cores, special) = cores::<N>(options, at);
+    if special {
         return price_rows(options, price, at, rows);
     }
     let mut block = [0.0; N];
@@ -77,9 +77,9 @@ fn greeks_block<const N: usize>(
     at: usize,
     rows: usize,
 ) {
-    let (carries, cores, large) = cores::<N>(options, at);
-    if large {
-        return greeks_rows(options, out, at, rows, u32::MAX);
+    let (carries, cores, special) = cores::<N>(options, at);
+    if special {
+        return greeks_rows(options, out, at, rows);
     }
     let mut block = BlackGreekBlock::<N>::new();
     for i in 0..N {
@@ -87,12 +87,13 @@ fn greeks_block<const N: usize>(
     }
     out.store(at, rows, &block);
     let inexact = cores.inexact_rows(|i| carries.get(i));
-    if inexact != 0 {
-        greeks_rows(options, out, at, rows, inexact);
+    for i in inexact.iter().flat_map(|inexact| (0..rows).filter(|i| inexact[*i] != 0)) {
+        let carry = carries.get(i);
+        out.set(at + i, &sensitivities(&carry, &cores.get(i).with_exact_distances(&carry)));
     }
 }
 
-// Rows that need more digits than the loops keep.
+// Blocks with rows from the edges of the domain, or whose discount factors need more digits.
 
 #[cold]
 #[inline(never)]
@@ -105,16 +106,10 @@ fn price_rows(options: &BlackColumns<'_>, price: &mut [f64], at: usize, rows: us
 
 #[cold]
 #[inline(never)]
-fn greeks_rows(
-    options: &BlackColumns<'_>,
-    out: &mut BlackGreekColumns<'_>,
-    at: usize,
-    rows: usize,
-    chosen: u32,
-) {
-    for i in (0..rows).filter(|i| chosen >> i & 1 == 1) {
-        let (inputs, right) = options.row(at + i);
-        out.set(at + i, &super::greeks(&inputs, right));
+fn greeks_rows(options: &BlackColumns<'_>, out: &mut BlackGreekColumns<'_>, at: usize, rows: usize) {
+    for i in at..at + rows {
+        let (inputs, right) = options.row(i);
+        out.set(i, &super::greeks(&inputs, right));
     }
 }
 

@@ -83,15 +83,15 @@ lanes_of!(
 );
 
 impl<const N: usize> CoreLanes<N> {
-    /// The rows whose d1 and d2 need more digits, a bit for each.
+    /// Which rows' d1 and d2 need more digits (not 0), if any do.
     #[inline(always)]
-    pub(crate) fn inexact_rows(&self, carry: impl Fn(usize) -> Carry) -> u32 {
-        const { assert!(N <= 32) };
-        let mut rows = 0;
-        for i in 0..N {
-            rows |= u32::from(self.get(i).needs_exact_distances(&carry(i))) << i;
+    pub(crate) fn inexact_rows(&self, carry: impl Fn(usize) -> Carry) -> Option<[u64; N]> {
+        let (mut rows, mut any) = ([0; N], 0);
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = u64::from(self.get(i).needs_exact_distances(&carry(i)));
+            any |= *row;
         }
-        rows
+        (any != 0).then_some(rows)
     }
 
     /// The second and third step of every row.
@@ -199,8 +199,8 @@ pub fn chain_greeks(expiry: &Expiry<'_>, out: &mut GreekColumns<'_>) -> Result<(
     Ok(())
 }
 
-/// Rows that need more digits than the loops keep are computed one by one, from the columns themselves: a
-/// block's local arrays stay registers where nothing else can see them.
+/// Blocks with a row from the edges of the domain, or whose discount factors need more digits than the loops
+/// keep, are computed by the scalar functions; so are, of rows whose d1 and d2 alone need them, the steps after.
 macro_rules! columns_kernel {
     ($name:ident, $out:ident, $block:ident, $method:ident, $sharpen:literal, $function:ident, $scalar:ident) => {
         struct $name<'a, 'b>(&'a Columns<'a>, &'a mut $out<'b>);
@@ -214,10 +214,10 @@ macro_rules! columns_kernel {
 
         #[cold]
         #[inline(never)]
-        fn $scalar(options: &Columns<'_>, out: &mut $out<'_>, at: usize, rows: usize, chosen: u32) {
-            for i in (0..rows).filter(|i| chosen >> i & 1 == 1) {
-                let (inputs, right) = options.row(at + i);
-                out.set(at + i, &super::$method(&inputs, right));
+        fn $scalar(options: &Columns<'_>, out: &mut $out<'_>, at: usize, rows: usize) {
+            for i in at..at + rows {
+                let (inputs, right) = options.row(i);
+                out.set(i, &super::$method(&inputs, right));
             }
         }
 
@@ -231,18 +231,18 @@ macro_rules! columns_kernel {
             let vol = load::<N>(options.vol, at);
             let sign = load_signs::<N>(options.right, at);
             let mut carries = CarryLanes::<N>::new();
-            let mut large = false;
+            let mut special = false;
             for i in 0..N {
                 let carry = Carry::plain(spot[i], years[i], rate[i], dividend_yield[i]);
-                large |= carry.is_large();
+                special |= carry.is_large() | !Core::is_plain(&carry, strike[i], vol[i]);
                 carries.set(i, &carry);
             }
-            if large {
-                return $scalar(options, out, at, rows, u32::MAX);
+            if special {
+                return $scalar(options, out, at, rows);
             }
             let mut cores = CoreLanes::<N>::new();
             for i in 0..N {
-                cores.set(i, &Core::standardised(&carries.get(i), strike[i], vol[i], sign[i]));
+                cores.set(i, &Core::standardised_plain(&carries.get(i), strike[i], vol[i], sign[i]));
             }
             cores.add_normals();
             let mut block = $block::<N>::new();
@@ -252,8 +252,9 @@ macro_rules! columns_kernel {
             out.store(at, rows, &block);
             if $sharpen {
                 let inexact = cores.inexact_rows(|i| carries.get(i));
-                if inexact != 0 {
-                    $scalar(options, out, at, rows, inexact);
+                for i in inexact.iter().flat_map(|inexact| (0..rows).filter(|i| inexact[*i] != 0)) {
+                    let carry = carries.get(i);
+                    out.set(at + i, &cores.get(i).with_exact_distances(&carry).$method(&carry));
                 }
             }
         }
@@ -281,10 +282,7 @@ macro_rules! chain_kernel {
                 let Expiry { spot, years, rate, dividend_yield, .. } = *self.0;
                 let carry = Carry::plain(spot, years, rate, dividend_yield);
                 if carry.is_large() {
-                    for at in 0..self.0.strike.len() {
-                        $scalar(self.0, self.1, at, 1, 1);
-                    }
-                    return;
+                    return $scalar(self.0, self.1, 0, self.0.strike.len());
                 }
                 for_blocks!(self.0.strike.len(), $function(self.0, &carry, self.1));
             }
@@ -292,10 +290,10 @@ macro_rules! chain_kernel {
 
         #[cold]
         #[inline(never)]
-        fn $scalar(expiry: &Expiry<'_>, out: &mut $out<'_>, at: usize, rows: usize, chosen: u32) {
-            for i in (0..rows).filter(|i| chosen >> i & 1 == 1) {
-                let (inputs, right) = expiry.row(at + i);
-                out.set(at + i, &super::$method(&inputs, right));
+        fn $scalar(expiry: &Expiry<'_>, out: &mut $out<'_>, at: usize, rows: usize) {
+            for i in at..at + rows {
+                let (inputs, right) = expiry.row(i);
+                out.set(i, &super::$method(&inputs, right));
             }
         }
 
@@ -310,9 +308,16 @@ macro_rules! chain_kernel {
             let strike = load::<N>(expiry.strike, at);
             let vol = load::<N>(expiry.vol, at);
             let sign = load_signs::<N>(expiry.right, at);
+            let mut special = false;
+            for i in 0..N {
+                special |= !Core::is_plain(carry, strike[i], vol[i]);
+            }
+            if special {
+                return $scalar(expiry, out, at, rows);
+            }
             let mut cores = CoreLanes::<N>::new();
             for i in 0..N {
-                cores.set(i, &Core::standardised(carry, strike[i], vol[i], sign[i]));
+                cores.set(i, &Core::standardised_plain(carry, strike[i], vol[i], sign[i]));
             }
             cores.add_normals();
             let mut block = $block::<N>::new();
@@ -322,8 +327,8 @@ macro_rules! chain_kernel {
             out.store(at, rows, &block);
             if $sharpen {
                 let inexact = cores.inexact_rows(|_| *carry);
-                if inexact != 0 {
-                    $scalar(expiry, out, at, rows, inexact);
+                for i in inexact.iter().flat_map(|inexact| (0..rows).filter(|i| inexact[*i] != 0)) {
+                    out.set(at + i, &cores.get(i).with_exact_distances(carry).$method(carry));
                 }
             }
         }

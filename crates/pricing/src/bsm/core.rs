@@ -9,7 +9,7 @@
 //!   rounding of ln(S/K) + (r − q) T leaves ε |(r − q) T|/(σ√T) in both. Prices do not feel it; vanna, veta,
 //!   speed and color are proportional to d1 or d2, or divide by σ√T once more.
 use crate::math::extended::{self, Extended};
-use crate::math::kernel::{bell_pair, exp, ln_ratio, tail_pair};
+use crate::math::kernel::{bell_pair, exp, exp_moderate, is_plain, ln_ratio, ln_ratio_plain, tail_pair};
 
 /// What all strikes of one expiry share.
 #[derive(Clone, Copy)]
@@ -31,11 +31,12 @@ pub(crate) struct Carry {
 
 impl Carry {
     /// NaN in `spot` marks inadmissible inputs; it spreads to every result.
+    #[inline(always)]
     pub(crate) fn new(spot: f64, years: f64, rate: f64, dividend_yield: f64) -> Self {
         Self::plain(spot, years, rate, dividend_yield).settled()
     }
 
-    /// [`Carry::new`] before [`Carry::settled`].
+    /// [`Carry::new`] before [`Carry::settled`], without meaning where the carry is large.
     #[inline(always)]
     pub(crate) fn plain(spot: f64, years: f64, rate: f64, dividend_yield: f64) -> Self {
         let valid = (spot >= 0.0) & (years >= 0.0) & !rate.is_nan() & !dividend_yield.is_nan();
@@ -48,8 +49,8 @@ impl Carry {
             dividend_yield,
             sqrt_years: years.sqrt(),
             drift: (rate - dividend_yield) * years,
-            spot_discount: exp(-dividend_yield * years),
-            strike_discount: exp(-rate * years),
+            spot_discount: exp_moderate(-dividend_yield * years),
+            strike_discount: exp_moderate(-rate * years),
         }
     }
 
@@ -60,7 +61,7 @@ impl Carry {
     }
 
     /// With discount factors to full precision where the carry is large.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settled(self) -> Self {
         if !self.is_large() {
             return self;
@@ -119,7 +120,7 @@ impl Core {
     }
 
     /// With d1 and d2 to full precision where the carry is large.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settled(self, carry: &Carry) -> Self {
         if carry.is_large() { self.with_exact_distances(carry) } else { self }
     }
@@ -174,6 +175,20 @@ impl Core {
         let strike = if valid { strike } else { f64::NAN };
         let total_vol = vol * carry.sqrt_years;
         let log_moneyness = ln_ratio(carry.spot, strike) + carry.drift;
+        Self::from_total_vol(carry, strike, vol, sign, log_moneyness, total_vol, 1.0 / total_vol)
+    }
+
+    /// Whether [`Core::standardised_plain`] may stand for [`Core::standardised`].
+    #[inline(always)]
+    pub(crate) fn is_plain(carry: &Carry, strike: f64, vol: f64) -> bool {
+        is_plain(carry.spot) & is_plain(strike) & (vol >= 0.0)
+    }
+
+    /// [`Core::standardised`], bit for bit, without its care for the edges of the domain.
+    #[inline(always)]
+    pub(crate) fn standardised_plain(carry: &Carry, strike: f64, vol: f64, sign: f64) -> Self {
+        let total_vol = vol * carry.sqrt_years;
+        let log_moneyness = ln_ratio_plain(carry.spot, strike) + carry.drift;
         Self::from_total_vol(carry, strike, vol, sign, log_moneyness, total_vol, 1.0 / total_vol)
     }
 

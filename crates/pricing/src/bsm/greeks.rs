@@ -75,14 +75,14 @@ impl Core {
         let spot_leg = self.sign * self.discounted_spot * self.n1;
         let strike_leg = self.sign * self.discounted_strike * self.n2;
         let value = spot_leg - strike_leg;
-        let gamma = density * inverse * carry.inverse_spot;
+        let inverse_spot = if has_density { carry.inverse_spot } else { 0.0 };
         let cash_density = carry.spot * density;
         // σ/√T is written σ²/(σ√T), whose limit at expiry is already known.
         let decay = 0.5 * cash_density * (self.vol * self.vol * inverse);
         Risk {
             price: if value < 0.0 { 0.0 } else { value },
             delta: self.sign * carry.spot_discount * self.n1,
-            gamma: if has_density { gamma } else { density * 0.0 },
+            gamma: density * inverse * inverse_spot,
             vega: cash_density * carry.sqrt_years,
             theta: carry.dividend_yield * spot_leg - carry.rate * strike_leg - decay,
             rho: carry.years * strike_leg,

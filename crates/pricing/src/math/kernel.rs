@@ -56,17 +56,36 @@ const EXP: [f64; 10] = [
 #[must_use]
 #[inline(always)]
 pub fn exp(x: f64) -> f64 {
-    let x = if x > 710.0 { 710.0 } else { x };
+    exp_below(if x > 710.0 { 710.0 } else { x })
+}
+
+/// [`exp`] for x ≤ 710.
+#[inline(always)]
+fn exp_below(x: f64) -> f64 {
     let x = if x < -746.0 { -746.0 } else { x };
-    let rounded = x * LOG2_E + ROUNDER;
-    let n = rounded - ROUNDER;
-    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    let value = 1.0 + (r + r * r * polynomial(r, &EXP));
+    let (rounded, value) = exp_reduced(x);
     // 2ⁿ in two factors, so that neither is subnormal or infinite; 2046 keeps the shift unsigned.
     let biased = rounded.to_bits().wrapping_sub(ROUNDER.to_bits()).wrapping_add(2046);
     let first = biased >> 1;
     let second = biased.wrapping_sub(first);
     value * f64::from_bits(first << 52) * f64::from_bits(second << 52)
+}
+
+/// [`exp`] for |x| ≤ 700, bit for bit, where one factor does.
+#[inline(always)]
+pub(crate) fn exp_moderate(x: f64) -> f64 {
+    let (rounded, value) = exp_reduced(x);
+    let biased = rounded.to_bits().wrapping_sub(ROUNDER.to_bits()).wrapping_add(1023);
+    value * f64::from_bits(biased << 52)
+}
+
+/// n in the low bits and eˣ/2ⁿ, n being the integer next to x/ln 2.
+#[inline(always)]
+fn exp_reduced(x: f64) -> (f64, f64) {
+    let rounded = x * LOG2_E + ROUNDER;
+    let n = rounded - ROUNDER;
+    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+    (rounded, 1.0 + (r + r * r * polynomial(r, &EXP)))
 }
 
 /// (2 artanh(s) − 2s)/s³ in s² ≤ 0.02945, error 4.5e-18 of the logarithm.
@@ -83,6 +102,7 @@ const ARTANH: [f64; 7] = [
 const MANTISSA: u64 = 0x000F_FFFF_FFFF_FFFF;
 const ONE: u64 = 0x3FF0_0000_0000_0000;
 const TWO_54: f64 = 18_014_398_509_481_984.0;
+const LARGEST_SUBNORMAL: f64 = f64::from_bits(MANTISSA);
 
 /// ln(a/b) within 2 ulp for a, b > 0, however close they are: for a ≈ b it is computed from a − b,
 /// which is exact, so nothing is lost to rounding a/b.
@@ -95,11 +115,7 @@ const TWO_54: f64 = 18_014_398_509_481_984.0;
 #[must_use]
 #[inline(always)]
 pub fn ln_ratio(a: f64, b: f64) -> f64 {
-    let (m, b_mantissa, k) = reduced_ratio(a, b);
-    let s = (m - b_mantissa) / (m + b_mantissa);
-    let w = s * s;
-    let value = k * LN2_HIGH + (2.0 * s + (s * w * polynomial(w, &ARTANH) + k * LN2_LOW));
-
+    let value = ln_reduced(reduced_ratio(a, b));
     let edge = if a < b { f64::NEG_INFINITY } else { f64::INFINITY };
     let edge = if a == b { 0.0 } else { edge };
     let inside = (a > 0.0) & (b > 0.0) & (a < f64::INFINITY) & (b < f64::INFINITY);
@@ -107,25 +123,49 @@ pub fn ln_ratio(a: f64, b: f64) -> f64 {
     if a.is_nan() | b.is_nan() { f64::NAN } else { value }
 }
 
+/// [`ln_ratio`] of plain numbers ([`is_plain`]), bit for bit; of others a number without meaning.
+#[inline(always)]
+pub(crate) fn ln_ratio_plain(a: f64, b: f64) -> f64 {
+    ln_reduced(reduced_bits(a.to_bits(), b.to_bits()))
+}
+
+/// Positive, finite and not subnormal.
+#[inline(always)]
+pub(crate) fn is_plain(x: f64) -> bool {
+    (x > LARGEST_SUBNORMAL) & (x < f64::INFINITY)
+}
+
+/// ln(m/n 2ᵏ)
+#[inline(always)]
+fn ln_reduced((m, n, k): (f64, f64, f64)) -> f64 {
+    let s = (m - n) / (m + n);
+    let w = s * s;
+    k * LN2_HIGH + (2.0 * s + (s * w * polynomial(w, &ARTANH) + k * LN2_LOW))
+}
+
 /// (m, n, k) with a/b = m/n 2ᵏ and m/n in [1/√2, √2], exactly, for finite positive a and b.
 #[inline(always)]
 pub(crate) fn reduced_ratio(a: f64, b: f64) -> (f64, f64, f64) {
     let (a_bits, a_shift) = normalised_bits(a);
     let (b_bits, b_shift) = normalised_bits(b);
+    let (m, n, k) = reduced_bits(a_bits, b_bits);
+    (m, n, k + (a_shift - b_shift))
+}
+
+/// [`reduced_ratio`] of normal numbers. Integer arithmetic on the exponents: a choice between two numbers
+/// costs AVX2 three operations.
+#[inline(always)]
+fn reduced_bits(a_bits: u64, b_bits: u64) -> (f64, f64, f64) {
     let a_mantissa = f64::from_bits((a_bits & MANTISSA) | ONE);
     let b_mantissa = f64::from_bits((b_bits & MANTISSA) | ONE);
-    let steps = (a_bits >> 52).wrapping_sub(b_bits >> 52);
-    let steps = f64::from_bits(steps.wrapping_add(ROUNDER.to_bits())) - ROUNDER;
-
     // Bring the ratio of mantissas into [1/√2, √2].
-    let high = a_mantissa > core::f64::consts::SQRT_2 * b_mantissa;
-    let low = core::f64::consts::SQRT_2 * a_mantissa < b_mantissa;
-    let factor = if high { 0.5 } else { 1.0 };
-    let factor = if low { 2.0 } else { factor };
-    let carry = if high { 1.0 } else { 0.0 };
-    let carry = if low { -1.0 } else { carry };
-    let m = a_mantissa * factor;
-    (m, b_mantissa, steps + carry + (a_shift - b_shift))
+    let high = u64::from(a_mantissa > core::f64::consts::SQRT_2 * b_mantissa);
+    let low = u64::from(core::f64::consts::SQRT_2 * a_mantissa < b_mantissa);
+    let carry = high.wrapping_sub(low);
+    let m = f64::from_bits(a_mantissa.to_bits().wrapping_sub(carry << 52));
+    let steps = (a_bits >> 52).wrapping_sub(b_bits >> 52).wrapping_add(carry);
+    let k = f64::from_bits(steps.wrapping_add(ROUNDER.to_bits())) - ROUNDER;
+    (m, b_mantissa, k)
 }
 
 /// The bits of x scaled out of the subnormal range, and the exponent that was added, negated.
@@ -261,10 +301,11 @@ fn edged(d: f64) -> f64 {
 pub(crate) fn bell_pair(d1: f64, d2: f64, a: f64, b: f64) -> (f64, f64) {
     let first_is_higher = a < b;
     let z = edged(if first_is_higher { d1 } else { d2 });
-    let high = exp(-0.5 * z * z);
-    // The choice comes before the division: a choice between two quotients costs both of them.
-    let (below, above) = if first_is_higher { (a, b) } else { (b, a) };
-    let ratio = below / above;
+    let high = exp_below(-0.5 * z * z);
+    // Numbers ≥ 0 are ordered as their bits are. Chosen by `first_is_higher`, the two become the compiler's
+    // reason to divide both ways and to choose between the quotients.
+    let (a_bits, b_bits) = (a.to_bits() as i64, b.to_bits() as i64);
+    let ratio = f64::from_bits(a_bits.min(b_bits) as u64) / f64::from_bits(a_bits.max(b_bits) as u64);
     // 0/0 and ∞/∞; NaN is not equal to itself and stays.
     let ratio = if a == b { 1.0 } else { ratio };
     let low = high * ratio;
