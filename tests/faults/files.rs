@@ -72,10 +72,15 @@ fn is_ahead(ops: &[Op]) -> bool {
     synced.flatten().is_some_and(|path| path.ends_with("/ahead"))
 }
 
-/// Any call, or one just before a sync, when most is at stake.
+/// Any call, one just before a sync, when most is at stake, or one of the closing, when the journal is sealed.
 fn cut_point(ops: &[Op], rng: &mut Rng) -> usize {
     let syncs: Vec<usize> = (0..ops.len()).filter(|n| matches!(ops[*n], Op::Sync { .. })).collect();
-    if rng.chance(60) { syncs[rng.below(syncs.len())] } else { rng.below(ops.len() + 1) }
+    let sealing = ops.iter().position(|op| matches!(op, Op::Create(path) if path.contains("SEAL")));
+    match (rng.below(100), sealing) {
+        (0..55, _) => syncs[rng.below(syncs.len())],
+        (55..65, Some(sealing)) => sealing + 1 + rng.below(ops.len() - sealing),
+        _ => rng.below(ops.len() + 1),
+    }
 }
 
 /// A write that the medium acknowledged and synced, and that is not where it should be.

@@ -25,6 +25,13 @@ impl Counts {
         }
     }
 
+    /// Takes in what other trials came to.
+    pub fn add(&mut self, other: Counts) {
+        self.trials += other.trials;
+        other.outcomes.into_iter().for_each(|(name, count)| *self.outcomes.entry(name).or_default() += count);
+        self.violations.extend(other.violations);
+    }
+
     /// Outcomes of `expected` that no trial had: what they stand for was not tried.
     pub fn missing(&self, expected: &[&'static str]) -> Vec<&'static str> {
         expected.iter().copied().filter(|name| !self.outcomes.contains_key(name)).collect()
@@ -127,22 +134,31 @@ pub fn damage(dir: &Path, main: &str, kind: Damage, rng: &mut Rng) -> bool {
 /// How a journal is verified.
 pub type Verify<'a> = &'a dyn Fn(&Path) -> Result<VerifyReport, JournalError>;
 
+/// Trials of one journal: whether its file has room that no block needs depends on where its commits fell.
+const PER_JOURNAL: u64 = 20;
+
 /// Finished journals, damaged: with its SEAL every change is named; without it, a change is
 /// named or has cost nothing.
 pub fn finished(kind: Damage, sealed: bool, trials: u64, seed: u64) -> Counts {
-    let folder = tempfile::tempdir().unwrap();
-    let mut rng = Rng(seed);
-    let written = blocks(&mut rng, 40);
-    let original = folder.path().join("original");
-    let mut writer = JournalWriter::create(&original, [7; 32]).unwrap();
-    for block in &written {
-        writer.append(block).unwrap();
-        if rng.chance(30) {
-            writer.commit().unwrap();
+    let mut counts = Counts::default();
+    for from in (0..trials).step_by(PER_JOURNAL as usize) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rng = Rng(seed_of(seed, from));
+        let commits_percent = [30, 80][rng.below(2)];
+        let written = blocks(&mut rng, 40);
+        let original = folder.path().join("original");
+        let mut writer = JournalWriter::create(&original, [7; 32]).unwrap();
+        for block in &written {
+            writer.append(block).unwrap();
+            if rng.chance(commits_percent) {
+                writer.commit().unwrap();
+            }
         }
+        let head = writer.finish().unwrap().head_hash.to_string();
+        let some = (trials - from).min(PER_JOURNAL);
+        counts.add(damage_copies(&original, &head, &verify, (kind, sealed), (some, seed.wrapping_add(from))));
     }
-    let head = writer.finish().unwrap().head_hash.to_string();
-    damage_copies(&original, &head, &verify, (kind, sealed), (trials, seed))
+    counts
 }
 
 /// Damages copies of a finished journal that ends in `head`.
