@@ -89,7 +89,7 @@ fn latency_writes_its_histograms_and_its_picture() {
             "event", "order", "echo", "wire", "durable", "disk"
         ]
     );
-    for name in ["order.p99", "wire.p50.echo", "wire.p99.echo", "durable.p50"] {
+    for name in ["order.p99", "order.p99.bare", "wire.p50.echo", "wire.p99.echo", "durable.p50"] {
         assert!(names(&report).contains(&name), "{name}");
     }
     let log = fs::read_to_string(dir.path().join("l.hlog")).unwrap();

@@ -3,7 +3,7 @@
 use super::strategy::{Checksum, Discard, Settings, WORK_ROUNDS};
 use super::tape::{Tape, Walk};
 use super::throughput::{Driven, drive, drive_tape, each, rate};
-use super::{Row, process_cpu};
+use super::{Row, median, process_cpu};
 use crate::driver::{BlockSink, DriveError};
 use crate::error::RunError;
 use crate::rederive::Rederivation;
@@ -157,20 +157,49 @@ const PACE: u64 = 5_000_000;
 /// Event and wall time between seals of the paced row.
 const SEAL_EVERY: Duration = Duration::from_millis(10);
 
-/// The loop thread's CPU with the journal on and off, both paced as a busy feed is, a seal every 10 ms.
+/// The loop thread's CPU with the journal on and off, both paced as a busy feed is, a seal every 10 ms. The machine
+/// drifts by more than what is looked for: pairs side by side, each the other way round, and the middle of their ratios.
 pub(super) fn paced_rows(events: u64, rows: &mut Vec<Row>) -> Result<(), RunError> {
-    let off = each(paced(events, &mut Discard)?.cpu, events);
-    let folder = Folder::new("paced");
-    let mut sink = open(&folder)?;
-    let on = each(paced(events, &mut sink)?.cpu, events);
-    sink.finish()?;
+    let some = events / PAIRS;
+    let off = || Ok(each(paced(some, &mut Discard)?.cpu, some));
+    let on = || {
+        let folder = Folder::new("paced");
+        let mut sink = open(&folder)?;
+        let on = each(paced(some, &mut sink)?.cpu, some);
+        sink.finish()?;
+        Ok(on)
+    };
+    let (off, ratio) = pairs(off, on)?;
     let hashes = hash_only(events)?;
     rows.extend([
         Row::context("paced.off", "paced 5 M quotes/s, seals each 10 ms: loop thread", off, "ns"),
-        Row::cost("paced.on", "  with the full journal ÷ without", on / off.max(1e-9), "×", Some(1.05)),
+        Row::cost("paced.on", "  with the full journal ÷ without", ratio, "×", Some(1.05)),
         Row::context("paced.hashes", "  hashes only, unpaced (search): loop thread", hashes, "ns"),
     ]);
     Ok(())
+}
+
+/// Pairs of a figure without and with something.
+pub(super) const PAIRS: u64 = 5;
+
+/// Medians of `off`, and of the ratios of pairs measured one after the other.
+pub(super) fn pairs(
+    mut off: impl FnMut() -> Result<f64, RunError>,
+    mut on: impl FnMut() -> Result<f64, RunError>,
+) -> Result<(f64, f64), RunError> {
+    let (mut offs, mut ratios) = (Vec::new(), Vec::new());
+    for n in 0..PAIRS {
+        let (without, with) = if n % 2 == 0 {
+            let without = off()?;
+            (without, on()?)
+        } else {
+            let with = on()?;
+            (off()?, with)
+        };
+        offs.push(without);
+        ratios.push(with / without.max(1e-9));
+    }
+    Ok((median(&offs), median(&ratios)))
 }
 
 fn hash_only(events: u64) -> Result<f64, RunError> {

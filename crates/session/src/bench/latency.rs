@@ -9,17 +9,20 @@
 //! be sent: an event that had to wait because the one before it was slow counts its wait (no coordinated
 //! omission). Calibrations run beside it, paced alike: the machine's hiccups (one thread that only waits for the
 //! same instants), the bare hand-over (the same two threads and queue, nothing in between), a bare echo
-//! ([`loopback`](super::loopback)), and pairs of bare syncs.
+//! ([`loopback`](super::loopback)), and pairs of bare syncs. What the machine does to a thread changes from second to
+//! second, so a run takes turns: each of its turns has every calibration beside what it calibrates, and a
+//! ratio is the middle one of the turns' ratios.
 
 use super::Report;
 use super::journal::Folder;
 use super::loopback::{self, Over};
-use super::paced::{Watch, bare, hiccups, run, syncs};
+use super::paced::{Watch, hiccups, run, syncs};
 use super::path::{LivePath, Released, Stages};
-use super::stages::{LatencyReport, Stage, histogram, rows};
+use super::stages::{LatencyReport, Ratios, Stage, histogram, rows};
 use super::tape::Walk;
 use crate::error::RunError;
 use crate::live::Durability;
+use hdrhistogram::Histogram;
 use onetape_engine::block::Block;
 use onetape_engine::record::Record;
 use std::hint::black_box;
@@ -45,6 +48,11 @@ pub struct LatencyPlan {
 }
 
 impl LatencyPlan {
+    /// One turn of the run.
+    fn turn(&self) -> LatencyPlan {
+        LatencyPlan { events: self.events / TURNS, warmup: self.warmup / TURNS, ..self.clone() }
+    }
+
     /// The same with orders that wait for the disk, slow enough for one.
     fn durable(&self) -> LatencyPlan {
         let (rate, events) = DURABLE;
@@ -57,6 +65,9 @@ impl LatencyPlan {
         }
     }
 }
+
+/// Turns of calibrations and paths.
+const TURNS: u64 = 5;
 
 /// The tape: the definition, and the quotes that are paced.
 #[derive(Clone)]
@@ -90,29 +101,62 @@ fn in_process(plan: &LatencyPlan, tape: &Paced, folder: &Path) -> Result<(Stages
     path.finish()
 }
 
+/// What all turns found, and the ratios of each.
+struct Turns {
+    hiccup: Histogram<u64>,
+    bare: Histogram<u64>,
+    stages: Stages,
+    released: Released,
+    echo: Histogram<u64>,
+    wire: Histogram<u64>,
+    ratios: Vec<Ratios>,
+}
+
+impl Turns {
+    fn run(plan: &LatencyPlan, folder: &Path, progress: &mut dyn FnMut(&str)) -> Result<Turns, RunError> {
+        let [hiccup, bare, echo, wire] = [(); 4].map(|()| histogram());
+        let (stages, released) = (Stages::empty(), Released::empty());
+        let mut all = Turns { hiccup, bare, stages, released, echo, wire, ratios: Vec::new() };
+        let (turn, tape) = (plan.turn(), Paced::of(&plan.turn()));
+        for n in 1..=TURNS {
+            progress(&format!("hand-over and live path, in process and over loopback ({n} of {TURNS})"));
+            all.hiccup.add(hiccups(&turn)).expect(BOUNDS);
+            let bare = super::paced::bare(&turn, &tape.records);
+            let (stages, released) = in_process(&turn, &tape, &folder.join(format!("process-{n}")))?;
+            let (echo, _) = loopback::run(&turn, &tape, Over::Echo)?;
+            let (wire, _) = loopback::run(&turn, &tape, Over::Live(&folder.join(format!("loopback-{n}"))))?;
+            all.ratios
+                .push(Ratios { order: Ratios::of(&released.order, &bare), wire: Ratios::of(&wire, &echo) });
+            all.stages.add(stages);
+            all.released.add(released);
+            for (all, turn) in [(&mut all.bare, bare), (&mut all.echo, echo), (&mut all.wire, wire)] {
+                all.add(turn).expect(BOUNDS);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Why histograms can be added.
+const BOUNDS: &str = "all histograms have the same bounds";
+
 /// Measures the stages; `progress` is told what is next.
 ///
 /// # Errors
 /// When the journal's temporary folder cannot be written, or the loopback interface refuses a connection.
 pub fn latency(plan: &LatencyPlan, progress: &mut dyn FnMut(&str)) -> Result<LatencyReport, RunError> {
     let (started, began) = (SystemTime::now(), Instant::now());
-    let (tape, durable) = (Paced::of(plan), plan.durable());
+    let durable = plan.durable();
     let folder = Folder::new("latency");
-    let dir = |name: &str| folder.path().join(name);
     std::fs::create_dir_all(folder.path()).map_err(|e| RunError::io(folder.path(), e))?;
-    progress("calibration: hiccups, bare hand-over");
-    let (hiccup, bare) = (hiccups(plan), bare(plan, &tape.records));
-    progress("live path in process");
-    let (found, released) = in_process(plan, &tape, &dir("process"))?;
-    progress("bare echo over loopback");
-    let (echo, _) = loopback::run(plan, &tape, Over::Echo)?;
-    progress("live path over loopback");
-    let (wire, _) = loopback::run(plan, &tape, Over::Live(&dir("loopback")))?;
+    let turns = Turns::run(plan, folder.path(), progress)?;
+    let Turns { hiccup, bare, stages: found, released, echo, wire, ratios } = turns;
     progress("orders that wait for the disk, over loopback, between bare syncs");
     // The disk's own cost drifts: it is taken before and after.
     let mut sync = syncs(folder.path())?;
-    let (waited, at_gate) = loopback::run(&durable, &Paced::of(&durable), Over::Live(&dir("durable")))?;
-    sync.add(syncs(folder.path())?).expect("both histograms have the same bounds");
+    let (waited, at_gate) =
+        loopback::run(&durable, &Paced::of(&durable), Over::Live(&folder.path().join("durable")))?;
+    sync.add(syncs(folder.path())?).expect(BOUNDS);
     let disk = at_gate.map_or_else(histogram, |released| released.gate);
     let stages = vec![
         Stage::new("sync", "calibration: two bare syncs of a file", sync),
@@ -133,10 +177,10 @@ pub fn latency(plan: &LatencyPlan, progress: &mut dyn FnMut(&str)) -> Result<Lat
         Stage::new("durable", "the same, orders waiting for the disk", waited),
         Stage::new("disk", "of it: block to be handed over → durable, its order free to leave", disk),
     ];
-    let rows = rows(&stages, plan.durability);
+    let rows = rows(&stages, &ratios, plan.durability);
     let tape = format!(
-        "{} quotes at {}/s, an order on each {}th, full journal, durability {}; durable: {} at {}/s",
-        plan.events,
+        "{} quotes in {TURNS} turns at {}/s, an order on each {}th, full journal, durability {}; durable: {} at {}/s",
+        plan.turn().events * TURNS,
         plan.rate,
         plan.order_every,
         plan.durability.name(),

@@ -119,6 +119,44 @@ pub(super) struct Stages {
     pub(super) event: Histogram<u64>,
 }
 
+impl Released {
+    pub(super) fn empty() -> Released {
+        let [gate, bytes, decide, came, order] = [(); 5].map(|()| histogram());
+        Released { gate, bytes, decide, came, order }
+    }
+
+    fn parts(&mut self) -> [&mut Histogram<u64>; 5] {
+        [&mut self.gate, &mut self.bytes, &mut self.decide, &mut self.came, &mut self.order]
+    }
+
+    /// Takes in another turn.
+    pub(super) fn add(&mut self, mut other: Released) {
+        join(self.parts(), other.parts());
+    }
+}
+
+impl Stages {
+    pub(super) fn empty() -> Stages {
+        let [late, queue, inside, handover, event] = [(); 5].map(|()| histogram());
+        Stages { late, queue, inside, handover, event }
+    }
+
+    fn parts(&mut self) -> [&mut Histogram<u64>; 5] {
+        [&mut self.late, &mut self.queue, &mut self.inside, &mut self.handover, &mut self.event]
+    }
+
+    /// Takes in another turn.
+    pub(super) fn add(&mut self, mut other: Stages) {
+        join(self.parts(), other.parts());
+    }
+}
+
+fn join(all: [&mut Histogram<u64>; 5], turn: [&mut Histogram<u64>; 5]) {
+    for (all, turn) in all.into_iter().zip(turn) {
+        all.add(&*turn).expect("all histograms have the same bounds");
+    }
+}
+
 /// The journal thread as a live sink that notes when blocks with orders were handed over.
 struct JournalSink {
     thread: JournalThread,
@@ -202,14 +240,7 @@ impl LivePath {
         let clock = WatchClock { watch, epoch };
         let orders = (plan.warmup + plan.events) / plan.order_every.max(1) + 2;
         let instants = Arc::new(Instants::new(orders as usize));
-        let empty = Released {
-            gate: histogram(),
-            bytes: histogram(),
-            decide: histogram(),
-            came: histogram(),
-            order: histogram(),
-        };
-        let released = Arc::new(Mutex::new(empty));
+        let released = Arc::new(Mutex::new(Released::empty()));
         let gate = gate(watch, Arc::clone(&instants), Arc::clone(&released), send);
         let writer = JournalWriter::create(folder, [0; 32])?;
         let thread = JournalThread::start_live(writer, plan.durability.commits(), gate)?;
@@ -218,14 +249,7 @@ impl LivePath {
         driver.start(&config, epoch, &mut sink)?;
         driver.drive(first, &mut sink)?;
         let sequencer = Sequencer::over(driver, clock, epoch, None);
-        let stages = Stages {
-            late: histogram(),
-            queue: histogram(),
-            inside: histogram(),
-            handover: histogram(),
-            event: histogram(),
-        };
-        Ok(LivePath { sequencer, sink, clock, released, stages, plan: plan.clone() })
+        Ok(LivePath { sequencer, sink, clock, released, stages: Stages::empty(), plan: plan.clone() })
     }
 
     /// Does what the clock demands while no parcel is there; how long that can wait.

@@ -1,7 +1,7 @@
 //! What a latency run found: distributions by stage, their curves, an HdrHistogram log, rows beside their bars.
 
 use super::curve::duration_text;
-use super::{Report, Row};
+use super::{Report, Row, median};
 use crate::error::RunError;
 use crate::live::Durability;
 use hdrhistogram::Histogram;
@@ -27,6 +27,22 @@ pub struct Stage {
     pub percentiles: [u64; 6],
     #[serde(skip)]
     pub(super) histogram: Histogram<u64>,
+}
+
+/// What a path took, as multiples of its calibration in the same turn: p50 and p99.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ratios {
+    /// In process, of the bare hand-over.
+    pub(super) order: [f64; 2],
+    /// Over loopback, of the bare echo.
+    pub(super) wire: [f64; 2],
+}
+
+impl Ratios {
+    pub(super) fn of(path: &Histogram<u64>, calibration: &Histogram<u64>) -> [f64; 2] {
+        let at = |found: &Histogram<u64>, share| found.value_at_quantile(share) as f64;
+        [0.5, 0.99].map(|share| at(path, share) / at(calibration, share).max(1.0))
+    }
 }
 
 /// A percentile curve: share of events, nanoseconds.
@@ -109,7 +125,7 @@ impl LatencyReport {
 }
 
 /// The rows of a report. With orders that wait for the disk their bar is the disk's own cost.
-pub(super) fn rows(stages: &[Stage], durability: Durability) -> Vec<Row> {
+pub(super) fn rows(stages: &[Stage], ratios: &[Ratios], durability: Durability) -> Vec<Row> {
     let us = |name: &str, index: usize| {
         let stage = stages.iter().find(|stage| stage.name == name);
         stage.map_or(0.0, |stage| stage.percentiles[index] as f64 / 1e3)
@@ -120,13 +136,17 @@ pub(super) fn rows(stages: &[Stage], durability: Durability) -> Vec<Row> {
         if waits { (disk, None) } else { (Some(5.0), Some(f64::max(25.0, (2.0 * us("hiccup", 2)).round()))) };
     // An echo waits for no disk.
     let times = |bar: f64| Some(bar).filter(|_| !waits);
-    let ratio = |index: usize| us("wire", index) / us("echo", index).max(1e-3);
+    let middle = |ratio: &dyn Fn(&Ratios) -> f64| median(&ratios.iter().map(ratio).collect::<Vec<_>>());
+    let order = |index: usize| middle(&|turn| turn.order[index]);
+    let wire = |index: usize| middle(&|turn| turn.wire[index]);
     vec![
         Row::context("hiccup.p99", "the machine's own hiccups, p99", us("hiccup", 2), "µs"),
         Row::context("bare.p50", "bare hand-over, p50", us("bare", 0), "µs"),
         Row::context("bare.p99", "bare hand-over, p99", us("bare", 2), "µs"),
         Row::cost("order.p50", "in process: market bytes → order bytes, p50", us("order", 0), "µs", p50),
         Row::cost("order.p99", "in process: market bytes → order bytes, p99", us("order", 2), "µs", p99),
+        Row::cost("order.p50.bare", "  p50 ÷ that of the bare hand-over", order(0), "×", None),
+        Row::cost("order.p99.bare", "  p99 ÷ that of the bare hand-over", order(1), "×", None),
         Row::cost("event.p50", "  market bytes → applied, p50", us("event", 0), "µs", None),
         Row::cost("event.p99", "  market bytes → applied, p99", us("event", 2), "µs", None),
         Row::cost("loop.p50", "  decode, loop, risk and order, p50", us("loop", 0), "µs", None),
@@ -134,8 +154,8 @@ pub(super) fn rows(stages: &[Stage], durability: Durability) -> Vec<Row> {
         Row::context("echo.p99", "bare echo over loopback, p99", us("echo", 2), "µs"),
         Row::cost("wire.p50", "over loopback: market bytes → order bytes, p50", us("wire", 0), "µs", None),
         Row::cost("wire.p99", "over loopback: market bytes → order bytes, p99", us("wire", 2), "µs", None),
-        Row::cost("wire.p50.echo", "  p50 ÷ that of the bare echo", ratio(0), "×", times(2.0)),
-        Row::cost("wire.p99.echo", "  p99 ÷ that of the bare echo", ratio(2), "×", times(3.0)),
+        Row::cost("wire.p50.echo", "  p50 ÷ that of the bare echo", wire(0), "×", times(2.0)),
+        Row::cost("wire.p99.echo", "  p99 ÷ that of the bare echo", wire(1), "×", times(3.0)),
         Row::context("sync.p50", "two bare syncs, p50", us("sync", 0), "µs"),
         Row::cost("durable.p50", "over loopback, durability order, p50", us("durable", 0), "µs", disk),
         Row::cost("durable.p99", "over loopback, durability order, p99", us("durable", 2), "µs", None),
