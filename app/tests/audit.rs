@@ -184,11 +184,16 @@ fn exports_hold_every_row_in_every_format() {
         assert_eq!(code, 3, "{again}");
     }
     let rows = |key: &str| run[key].as_u64().unwrap();
+    let positions = std::fs::read_to_string(work.path().join("tables/positions.jsonl")).unwrap();
+    let positions: Vec<Value> = positions.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let sum = |key: &str| positions.iter().fold(Money::ZERO, |sum, row| sum + money(&row[key]));
+    assert_eq!((sum("realized"), sum("fees")), (money(&run["realized_pnl"]), money(&run["fees"])));
     let expected = [
         ("inputs".to_string(), rows("inputs")),
         ("events".to_string(), rows("derived")),
         ("fills".to_string(), rows("fills")),
         ("orders".to_string(), rows("orders")),
+        ("positions".to_string(), positions.len() as u64),
     ];
     assert!(counts.iter().all(|count| *count == expected), "{counts:?}");
     let fills = std::fs::read_to_string(work.path().join("tables/fills.jsonl")).unwrap();

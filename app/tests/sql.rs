@@ -50,6 +50,17 @@ fn sql_answers_what_the_run_says() {
     );
     let fees = ask("select round(sum(fee), 2) from fills")[0][0].as_f64().unwrap();
     assert_eq!(fees, run["fees"].as_str().unwrap().parse::<f64>().unwrap());
+    // A position is what the account's fills and expiries came to.
+    assert_eq!(
+        ask("select round(sum(fees) - (select sum(fee) from fills), 6) from positions")[0][0].as_f64(),
+        Some(0.0)
+    );
+    assert_eq!(
+        ask("select count(*) from positions p where quantity <> 0 and average_price is null")[0][0],
+        serde_json::json!(0)
+    );
+    let realized = ask("select round(sum(realized), 6) from positions")[0][0].as_f64().unwrap();
+    assert_eq!(realized, run["realized_pnl"].as_str().unwrap().parse::<f64>().unwrap());
     let joined = ask(
         "select o.state, i.kind from fills f join orders o on o.\"order\" = f.\"order\" join inputs i on i.seq = f.justification group by 1, 2",
     );

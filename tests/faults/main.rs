@@ -140,6 +140,8 @@ fn simulated_disk(ledger: &mut Ledger, trials: u64, seed: u64) {
     ledger.enter("simulated disk, power cuts", &disk::power_cuts(2 * trials, seed), &branches);
     let branches = ["writes lost", "writes misdirected", "named"];
     ledger.enter("simulated disk, betrayed writes", &disk::betrayed_writes(trials, seed), &branches);
+    let branches = ["writes ahead lost", "writes ahead misdirected", "named", "every block intact"];
+    ledger.enter("simulated disk, betrayed writes ahead", &disk::betrayed_ahead(trials, seed), &branches);
     let branches = [
         "broken disks",
         "single errors",

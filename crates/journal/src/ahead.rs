@@ -11,16 +11,17 @@
 //! the next one leaves it whole.
 //!
 //! # Invariants
-//! - A batch is written only when the one before it is durable, and the first after a commit in the first page:
-//!   batches that follow each other by seq are what was promised since; one that does not is of an earlier lap.
-//! - What lies in the area and is older than the anchor the database holds too.
-//! - The area is made anew before a resumed journal goes on.
+//! - A batch is written only when the one before it is durable, and the first after a commit in the first page: an
+//!   intact batch proves that everything before it was durable too, and if it is not there, it was lost.
+//! - What lies in the area and is older than the anchor the database holds too: a new lap overwrites nothing else.
+//! - The area is removed before a resumed journal goes on: no two blocks of one seq ever meet in it.
 
 use crate::anchor::Anchor;
 use crate::error::JournalError;
 use crate::store::{Store, Tree};
 use crate::writer::block_key;
 use onetape_tape::codec::{HEADER_LEN, Hash, Header, check_frame};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Bytes of the area: two commits' worth of orders that each wait for their own 100 µs write.
@@ -109,83 +110,85 @@ fn batch_at(area: &[u8], at: usize) -> Option<Batch> {
 }
 
 /// What an area holds of a run.
+///
+/// A batch is written only once the one before it is durable, and a commit comes before the area begins anew. So every
+/// intact batch, whatever lies before it in the area, says that the log reaches at least to its end, and each of
+/// its frames is a block of that log.
 #[derive(Debug, Default)]
 pub(crate) struct Promised {
-    /// Frames in log order, each following the one before it.
-    frames: Vec<(Header, Range<usize>)>,
     area: Vec<u8>,
-    /// A later batch is intact although one before it is not: seq at which it begins.
-    beyond: Option<u64>,
+    /// Where frames lie, by first seq.
+    frames: BTreeMap<u64, (Header, Range<usize>)>,
 }
 
 impl Promised {
-    /// Reads an area of the run of this id.
-    pub(crate) fn read(area: Vec<u8>, id: &str) -> Promised {
-        let (mut frames, mut at, mut head) = (Vec::new(), 0, None);
-        while let Some(batch) = (at < area.len()).then(|| batch_at(&area, at)).flatten() {
-            let follows = head.is_none_or(|(next_seq, _)| batch.first_seq == next_seq);
-            let Some(found) = follows.then(|| split(&area, &batch, id, &mut head)).flatten() else { break };
-            frames.extend(found);
-            at = batch.frames.end.next_multiple_of(PAGE);
+    /// Reads an area of the run of this id; without one, of the run that the first intact batch is of.
+    pub(crate) fn read(area: Vec<u8>, id: Option<Hash>) -> Promised {
+        let (mut frames, mut at, mut id) = (BTreeMap::new(), 0, id);
+        while at < area.len() {
+            let found = batch_at(&area, at)
+                .and_then(|batch| Some((split(&area, &batch, &mut id)?, batch.frames.end)));
+            match found {
+                Some((found, end)) => {
+                    frames
+                        .extend(found.into_iter().map(|(header, place)| (header.first_seq, (header, place))));
+                    at = end.next_multiple_of(PAGE);
+                }
+                // Torn, never written, or the rest of an earlier lap's batch.
+                None => at += PAGE,
+            }
         }
-        let end = head.map_or(0, |(next_seq, _)| next_seq);
-        let later = (at..area.len()).step_by(PAGE).filter_map(|at| batch_at(&area, at));
-        let beyond = later.map(|batch| batch.first_seq).find(|seq| *seq > end && end > 0);
-        Promised { frames, area, beyond }
+        Promised { area, frames }
     }
 
-    /// Seq after the last block.
+    /// Seq up to which the log was promised; 0 when nothing was.
     pub(crate) fn end(&self) -> u64 {
-        self.frames.last().map_or(0, |(header, _)| header.first_seq + header.len())
+        self.frames.last_key_value().map_or(0, |(seq, (header, _))| seq + header.len())
     }
 
     /// The frame that begins at `seq`.
-    pub(crate) fn frame(&self, seq: u64) -> Option<&[u8]> {
-        let (_, range) = self.frames.iter().find(|(header, _)| header.first_seq == seq)?;
-        Some(&self.area[range.clone()])
+    pub(crate) fn frame(&self, seq: u64) -> Option<(&Header, &[u8])> {
+        let (header, place) = self.frames.get(&seq)?;
+        Some((header, &self.area[place.clone()]))
     }
 
-    /// What was promised and is damaged.
-    pub(crate) fn problem(&self) -> Option<(u64, String)> {
-        let (end, beyond) = (self.end(), self.beyond?);
-        let problem = format!(
-            "the write-ahead area holds blocks from {beyond} on and those up to {end}: what lies between was lost"
-        );
-        Some((end, problem))
+    /// Seq up to which blocks follow each other from `seq` on.
+    pub(crate) fn reach(&self, mut seq: u64) -> u64 {
+        while let Some((header, _)) = self.frame(seq) {
+            seq += header.len();
+        }
+        seq
     }
 
     /// Puts every block that the anchor does not name yet into the store.
     pub(crate) fn put_into(&self, store: &mut dyn Store, anchor: Anchor) -> Result<(), JournalError> {
-        for (header, range) in self.frames.iter().filter(|(header, _)| header.first_seq >= anchor.seq) {
-            crate::chunk::split(&self.area[range.clone()], header.first_seq, |part, value| {
-                store.put(Tree::Blocks, &block_key(header.first_seq, part), value)
+        for (seq, (_, place)) in self.frames.range(anchor.seq..) {
+            crate::chunk::split(&self.area[place.clone()], *seq, |part, value| {
+                store.put(Tree::Blocks, &block_key(*seq, part), value)
             })?;
         }
         Ok(())
     }
 }
 
-/// Next seq and hash of the last frame.
-type Head = Option<(u64, Hash)>;
-
-/// The frames of a batch; `None` when one is not what follows `head` in the run of this id.
-fn split(area: &[u8], batch: &Batch, id: &str, head: &mut Head) -> Option<Vec<(Header, Range<usize>)>> {
-    let (mut frames, mut at, mut last) = (Vec::new(), batch.frames.start, *head);
+/// The frames of a batch, which follow each other and are of the run of this id.
+fn split(area: &[u8], batch: &Batch, id: &mut Option<Hash>) -> Option<Vec<(Header, Range<usize>)>> {
+    let (mut frames, mut at, mut last) = (Vec::new(), batch.frames.start, None);
+    let mut run = *id;
     while at < batch.frames.end {
         let rest = &area[at..batch.frames.end];
         let header = Header::from_bytes(rest.get(..HEADER_LEN)?).ok()?;
-        let frame = rest.get(..header.frame_len())?;
-        let (header, hash) = check_frame(frame).ok()?;
+        let (header, hash) = check_frame(rest.get(..header.frame_len())?).ok()?;
         let (next_seq, previous) = last.unwrap_or((batch.first_seq, header.previous));
         let follows = header.first_seq == next_seq && header.previous == previous;
-        if !follows || header.id.to_string() != id {
+        if !follows || *run.get_or_insert(header.id) != header.id || header.is_empty() {
             return None;
         }
         last = Some((next_seq + header.len(), hash));
-        frames.push((header, at..at + frame.len()));
-        at += frame.len();
+        frames.push((header, at..at + header.frame_len()));
+        at += header.frame_len();
     }
-    *head = last;
+    *id = run;
     Some(frames)
 }
 
@@ -199,7 +202,7 @@ mod tests {
     use onetape_engine::record::{Body, Head as RecordHead, Record};
 
     /// The frames of a run whose n-th block has n + 1 ticks, and its id.
-    fn frames(count: u64) -> (Vec<(u64, Vec<u8>)>, String) {
+    fn frames(count: u64) -> (Vec<(u64, Vec<u8>)>, Hash) {
         let (mut hashes, mut frames, mut seq) = (HashOnly::new([7; 32]), Vec::new(), 0);
         for n in 0..count {
             let tick = Record::new(RecordHead::at(Nanos(seq), InstrumentIx::NONE), Body::Tick);
@@ -208,7 +211,7 @@ mod tests {
             frames.push((seq, hashes.frame.clone()));
             seq += n + 1;
         }
-        (frames, Hash([7; 32]).to_string())
+        (frames, Hash([7; 32]))
     }
 
     /// An area with these batches of frames, written one after the other.
@@ -220,34 +223,55 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_read_back_and_an_earlier_lap_is_not() {
+    fn batches_are_read_back_and_a_new_lap_leaves_what_it_does_not_overwrite() {
         let (frames, id) = frames(6);
         let (mut ahead, mut bytes) = (Ahead::default(), vec![0; AREA]);
         area(&mut ahead, &mut bytes, &frames[..2]);
         area(&mut ahead, &mut bytes, &frames[2..3]);
         area(&mut ahead, &mut bytes, &frames[3..4]);
-        let found = Promised::read(bytes.clone(), &id);
-        assert_eq!((found.end(), found.frames.len(), found.problem()), (10, 4, None));
-        assert_eq!(found.frame(3), Some(&frames[2].1[..]));
+        let found = Promised::read(bytes.clone(), Some(id));
+        assert_eq!((found.end(), found.reach(0), found.frames.len()), (10, 10, 4));
+        assert_eq!(found.frame(3).map(|(_, frame)| frame), Some(&frames[2].1[..]));
         ahead.restart();
         area(&mut ahead, &mut bytes, &frames[4..]);
-        let found = Promised::read(bytes.clone(), &id);
-        assert_eq!((found.end(), found.frames.len(), found.problem()), (21, 2, None));
-        assert_eq!(Promised::read(bytes, "another run").end(), 0);
+        let found = Promised::read(bytes.clone(), Some(id));
+        // The batches of blocks 2 and 3 lie in pages that the new lap has not reached.
+        assert_eq!((found.end(), found.reach(10), found.frames.len()), (21, 21, 4));
+        assert_eq!(Promised::read(bytes.clone(), Some(Hash([8; 32]))).end(), 0);
+        assert_eq!(Promised::read(bytes, None).end(), 21);
     }
 
     #[test]
-    fn a_torn_last_batch_was_promised_to_no_one_and_a_hole_is_named() {
+    fn a_torn_last_batch_was_promised_to_no_one_and_a_hole_shows() {
         let (frames, id) = frames(3);
         let (mut ahead, mut bytes) = (Ahead::default(), vec![0; AREA]);
         frames.iter().for_each(|frame| area(&mut ahead, &mut bytes, std::slice::from_ref(frame)));
-        let mut torn = bytes.clone();
-        torn[2 * PAGE + 100] ^= 1;
-        let found = Promised::read(torn, &id);
-        assert_eq!((found.end(), found.problem()), (3, None));
-        bytes[PAGE + 100] ^= 1;
-        let found = Promised::read(bytes, &id);
-        assert_eq!((found.end(), found.problem().map(|(seq, _)| seq)), (1, Some(1)));
+        let damaged = |pages: &[usize]| {
+            let mut bytes = bytes.clone();
+            pages.iter().for_each(|page| bytes[page * PAGE + 100] ^= 1);
+            let found = Promised::read(bytes, Some(id));
+            (found.reach(0), found.end())
+        };
+        for (pages, reach, end) in
+            [(&[][..], 6, 6), (&[2], 3, 3), (&[1], 1, 6), (&[0], 0, 6), (&[0, 1], 0, 6), (&[0, 1, 2], 0, 0)]
+        {
+            assert_eq!(damaged(pages), (reach, end), "{pages:?}");
+        }
+    }
+
+    #[test]
+    fn no_area_however_short_or_strange_is_read_beyond_its_end() {
+        let (frames, id) = frames(2);
+        let (mut ahead, mut bytes) = (Ahead::default(), vec![0; AREA]);
+        area(&mut ahead, &mut bytes, &frames);
+        for length in [0, 1, 7, 8, FRAMES_AT - 1, FRAMES_AT, FRAMES_AT + 1, PAGE - 1, PAGE, PAGE + 1] {
+            let cut = bytes[..length].to_vec();
+            let is_whole = length >= FRAMES_AT + frames.iter().map(|(_, frame)| frame.len()).sum::<usize>();
+            assert_eq!(Promised::read(cut, Some(id)).end(), if is_whole { 3 } else { 0 }, "{length}");
+        }
+        // A length beyond the area.
+        bytes[16..20].fill(0xff);
+        assert_eq!(Promised::read(bytes, Some(id)).end(), 0);
     }
 
     #[test]

@@ -202,7 +202,8 @@ impl JournalReader {
         if header.version > JOURNAL_VERSION {
             return Err(JournalError::Version { path, found: header.version, known: JOURNAL_VERSION });
         }
-        let ahead = Promised::read(store.read_ahead()?, &header.run_id);
+        let id = header.run_id.parse().map_err(|_| unreadable("its run header holds no run id"))?;
+        let ahead = Promised::read(store.read_ahead()?, Some(id));
         if let Some(anchor) = anchor {
             ahead.put_into(store.as_mut(), anchor)?;
         }
@@ -238,8 +239,9 @@ impl JournalReader {
     /// What the write-ahead area promised and blocks that end at `end` do not hold.
     pub(crate) fn ahead_problem(&self, end: u64) -> Option<(u64, String)> {
         let promised = self.promised();
-        let short = || format!("{promised} events were promised, only {end} are there: the end was lost");
-        self.ahead.problem().or_else(|| (promised > end).then(|| (end, short())))
+        let problem =
+            || format!("{promised} events were durable in the write-ahead area, only {end} are there");
+        (promised > end).then(|| (end, problem()))
     }
 
     /// What the look at the SEAL found.

@@ -110,10 +110,17 @@ pub fn repair(dir: &Path) -> Result<RepairReport, JournalError> {
     }
     let chain = salvage::longest_chain(&db.join("db"))?;
     let salvaged: u64 = chain.iter().map(|found| found.header.len()).sum();
-    let run = chain.first().map_or(String::new(), |found| found.header.id.to_string());
-    let ahead = Promised::read(std::fs::read(db.join(AHEAD_FILE)).unwrap_or_default(), &run);
-    let promised = if ahead.frame(salvaged).is_some() { ahead.end() } else { salvaged };
-    let summary = if promised > report.events {
+    let run = chain.first().map(|found| found.header.id);
+    let area = match fs::read(db.join(AHEAD_FILE)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        // It may hold orders that left: a repair without it must be asked for.
+        read => read.map_err(failed(
+            &db.join(AHEAD_FILE),
+            "reading the write-ahead area (move it away to do without)",
+        ))?,
+    };
+    let ahead = Promised::read(area, run);
+    let summary = if ahead.reach(salvaged) > report.events {
         from_raw(&db.join("db"), &chain, &ahead, &target)?
     } else if report.blocks > 0 {
         from_database(dir, report.blocks, &target)?
@@ -155,7 +162,8 @@ fn from_raw(
     target: &Path,
 ) -> Result<JournalSummary, JournalError> {
     let mut database = File::open(file).map_err(failed(file, "opening the database file"))?;
-    let run_id = chain.first().map_or([0; 32], |found| found.header.id.0);
+    let first = chain.first().map(|found| found.header).or(ahead.frame(0).map(|(header, _)| *header));
+    let run_id = first.map_or([0; 32], |header| header.id.0);
     let (mut decoder, mut block, mut writer) = (Decoder::new(), Block::default(), None);
     for found in chain {
         let frame = salvage::read(&mut database, found).map_err(failed(file, "reading a block"))?;
@@ -175,7 +183,7 @@ fn from_raw(
         Some(writer) => writer,
         None => JournalWriter::create(target, run_id)?,
     };
-    while let Some(frame) = ahead.frame(writer.next_seq()) {
+    while let Some((_, frame)) = ahead.frame(writer.next_seq()) {
         writer.append_frame(frame)?;
     }
     writer.finish()

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("format"),
-    after_help = "Examples:\n  onetape audit export 3f2a --parquet tables     tables/{inputs,events,fills,orders}.parquet\n  onetape audit export 3f2a --json tables        the same as JSON lines\n  onetape audit export 3f2a --sealed 3f2a.tape   the whole journal in one verifiable file"
+    after_help = "Examples:\n  onetape audit export 3f2a --parquet tables     tables/{inputs,events,fills,orders,positions}.parquet\n  onetape audit export 3f2a --json tables        the same as JSON lines\n  onetape audit export 3f2a --sealed 3f2a.tape   the whole journal in one verifiable file"
 )]
 pub(crate) struct ExportArgs {
     #[command(flatten)]

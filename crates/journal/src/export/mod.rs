@@ -1,4 +1,4 @@
-//! A journal as tables, for other tools: one folder with four files.
+//! A journal as tables, for other tools: one folder with five files.
 //!
 //! | table | a row is |
 //! |---|---|
@@ -6,11 +6,13 @@
 //! | `events` | a derived event, in log order |
 //! | `fills` | a booked fill |
 //! | `orders` | an order with how it ended |
+//! | `positions` | an instrument that an account held, as it stood at the end |
 //!
 //! The columns are in [`schema`]; `docs/audit.md` describes them. Blocks are streamed: memory grows with
-//! the number of orders only. The folder appears whole, by rename, or stays `.partial`.
+//! the number of orders and instruments only. The folder appears whole, by rename, or stays `.partial`.
 
 mod orders;
+mod positions;
 mod rows;
 pub mod schema;
 mod sink;
@@ -23,7 +25,8 @@ use crate::render::Names;
 use onetape_engine::block::{Block, Entry};
 use onetape_engine::event::Event;
 use orders::Orders;
-use schema::{EVENTS, FILLS, INPUTS, ORDERS, Table};
+use positions::Positions;
+use schema::{TABLES, Table};
 use serde::Serialize;
 use sink::{Rows, TableSink};
 use std::cell::RefCell;
@@ -72,7 +75,8 @@ pub struct Exported {
 pub fn export(reader: &JournalReader, out: &Path, format: Format) -> Result<Vec<Exported>, JournalError> {
     let partial = begin(out)?;
     let open = |table: &'static Table| TableSink::create(&partial, table, format);
-    let mut sinks = [open(&INPUTS)?, open(&EVENTS)?, open(&FILLS)?, open(&ORDERS)?];
+    let [inputs, events, fills, orders, positions] = TABLES;
+    let mut sinks = [open(inputs)?, open(events)?, open(fills)?, open(orders)?, open(positions)?];
     walk(reader, &mut sinks)?;
     let tables = sinks.map(|sink| sink.finish(out));
     let tables = tables.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -83,13 +87,13 @@ pub fn export(reader: &JournalReader, out: &Path, format: Format) -> Result<Vec<
 /// Takes a row of a table: one cell for each column.
 pub type TakeRow<'a> = &'a mut dyn FnMut(&'static Table, &[Cell<'_>]) -> Result<(), JournalError>;
 
-/// Calls `take` with every row of the tables and its table: rows of one table in log order, orders last.
+/// Calls `take` with every row of the tables and its table: rows of one table in log order, orders and positions last.
 ///
 /// # Errors
 /// The journal cannot be read, or what `take` reports.
 pub fn tables(reader: &JournalReader, take: TakeRow<'_>) -> Result<(), JournalError> {
     let take = RefCell::new(take);
-    walk(reader, &mut [&INPUTS, &EVENTS, &FILLS, &ORDERS].map(|table| Taken { table, take: &take }))
+    walk(reader, &mut TABLES.map(|table| Taken { table, take: &take }))
 }
 
 /// A table whose rows go to a caller.
@@ -104,13 +108,15 @@ impl Rows for Taken<'_, '_> {
     }
 }
 
-fn walk<R: Rows>(reader: &JournalReader, sinks: &mut [R; 4]) -> Result<(), JournalError> {
-    let [inputs, events, fills, orders] = sinks;
+/// The sinks are of [`TABLES`], in their order.
+fn walk<R: Rows>(reader: &JournalReader, sinks: &mut [R; TABLES.len()]) -> Result<(), JournalError> {
+    let [inputs, events, fills, orders, positions] = sinks;
     let (mut blocks, mut block) = (reader.blocks(), Block::default());
-    let (mut names, mut ledger) = (Names::default(), Orders::default());
+    let (mut names, mut ledger, mut held) = (Names::default(), Orders::default(), Positions::default());
     while blocks.next_block(&mut block)? {
         for (seq, entry) in block.entries() {
             names.learn(&entry);
+            held.observe(seq, &entry);
             match entry {
                 Entry::Input(record, cold) => rows::input(&names, seq, record, cold, inputs)?,
                 Entry::Derived(derived) => {
@@ -123,7 +129,8 @@ fn walk<R: Rows>(reader: &JournalReader, sinks: &mut [R; 4]) -> Result<(), Journ
             }
         }
     }
-    ledger.write(&names, orders)
+    ledger.write(&names, orders)?;
+    held.write(&names, positions)
 }
 
 /// Makes the folder that is written to; what an interrupted export left there goes.

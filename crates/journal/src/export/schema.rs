@@ -126,5 +126,21 @@ pub const ORDERS: Table = Table {
     ],
 };
 
+/// Positions at the log's end.
+pub const POSITIONS: Table = Table {
+    name: "positions",
+    columns: &[
+        column("seq", Kind::Count),
+        column("ts", Kind::Time),
+        column("account", Kind::Count),
+        column("symbol", Kind::Text),
+        column("quantity", Kind::Decimal),
+        column("average_price", Kind::Decimal),
+        column("cost", Kind::Decimal),
+        column("realized", Kind::Decimal),
+        column("fees", Kind::Decimal),
+    ],
+};
+
 /// Every table.
-pub const TABLES: [Table; 4] = [INPUTS, EVENTS, FILLS, ORDERS];
+pub const TABLES: [&Table; 5] = [&INPUTS, &EVENTS, &FILLS, &ORDERS, &POSITIONS];

@@ -198,27 +198,60 @@ pub fn betrayed_writes(trials: u64, seed: u64) -> Counts {
         counts.trials += 1;
         counts.tally(if is_lost { "writes lost" } else { "writes misdirected" });
         let found = disk.after_power_cut(|_| Fate::Dropped);
-        let reader = match reader(found, run.anchor) {
-            Ok(reader) => reader,
-            Err(JournalError::Unreadable { .. }) => {
-                counts.tally("named: no run header");
-                continue;
-            }
-            Err(error) => {
-                counts.check(false, seed, || error.to_string());
-                continue;
-            }
-        };
-        let report = reader.verify();
-        let is_whole = is_prefix(&reader, &written, run.anchor.seq).is_ok();
-        counts.tally(match (report.ok, is_whole) {
-            (false, _) => "named",
-            (true, true) => "every block intact",
-            (true, false) => "SILENT LOSS",
-        });
-        counts.check(!report.ok || is_whole, seed, || format!("silently short: {}", report.message));
+        weigh(found, run.anchor, (&written, run.anchor.seq), &mut counts, seed);
     }
     counts
+}
+
+/// The same of writes ahead of the database, but for the last: that one only the log of what left can tell.
+pub fn betrayed_ahead(trials: u64, seed: u64) -> Counts {
+    let mut counts = Counts::default();
+    for trial in 0..trials {
+        let seed = seed_of(seed, trial);
+        let mut rng = Rng(seed);
+        let count = 2 + rng.below(6);
+        let written = blocks(&mut rng, count);
+        let disk = MemoryStore::default();
+        let mut run = Run::start(&disk, true);
+        let (betrayed, is_lost) = (rng.below(count - 1), rng.chance(50));
+        for (n, block) in written.iter().enumerate() {
+            if n == betrayed {
+                let fault = if is_lost { Fault::Lost } else { Fault::Misdirected(rng.next()) };
+                disk.inject(disk.operations() + 1, fault);
+            }
+            run.append_awaited(block).unwrap();
+        }
+        counts.trials += 1;
+        counts.tally(if is_lost { "writes ahead lost" } else { "writes ahead misdirected" });
+        // By luck the database has some of what it was given.
+        let keep = [0, 50, 100][rng.below(3)];
+        let found = disk.after_power_cut(|_| if rng.chance(keep) { Fate::Kept } else { Fate::Dropped });
+        weigh(found, run.anchor, (&written, run.acknowledged), &mut counts, seed);
+    }
+    counts
+}
+
+/// Named, or everything that was acknowledged is there.
+fn weigh(
+    found: MemoryStore,
+    anchor: Anchor,
+    (written, acknowledged): (&[Block], u64),
+    counts: &mut Counts,
+    seed: u64,
+) {
+    let reader = match reader(found, anchor) {
+        Ok(reader) => reader,
+        Err(JournalError::Unreadable { .. }) => return counts.tally("named: no run header"),
+        Err(error) => return counts.check(false, seed, || error.to_string()),
+    };
+    let report = reader.verify();
+    let is_whole = is_prefix(&reader, written, acknowledged).is_ok();
+    counts.tally(match (report.ok, is_whole) {
+        (false, _) => "named",
+        (true, true) => "every block intact",
+        (true, false) => "SILENT LOSS",
+    });
+    counts.check(!report.ok || is_whole, seed, || format!("silently short: {}", report.message));
 }
 
 /// A fault at every operation of a short run: the writer stops for good, the anchor holds.

@@ -56,6 +56,10 @@ fn a_write_that_is_not_where_it_should_be_is_named() {
     let counts = disk::betrayed_writes(200, SEED);
     report("lost and misdirected writes", &counts);
     assert_eq!(counts.missing(&["writes lost", "writes misdirected", "named"]), [""; 0]);
+    let counts = disk::betrayed_ahead(200, SEED);
+    report("lost and misdirected writes ahead", &counts);
+    let branches = ["writes ahead lost", "writes ahead misdirected", "named", "every block intact"];
+    assert_eq!(counts.missing(&branches), [""; 0]);
 }
 
 #[test]

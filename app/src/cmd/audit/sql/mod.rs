@@ -10,7 +10,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  onetape audit sql 3f2a 'select symbol, sum(quantity * price), sum(fee) from fills group by symbol'\n  onetape audit sql 3f2a 'select kind, count(*) from events group by kind order by 2 desc' --json\nTables: inputs, events, fills, orders, with the columns of `audit export`; \"order\" and \"limit\" are quoted."
+    after_help = "Examples:\n  onetape audit sql 3f2a 'select symbol, sum(quantity * price), sum(fee) from fills group by symbol'\n  onetape audit sql 3f2a 'select kind, count(*) from events group by kind order by 2 desc' --json\nTables: inputs, events, fills, orders, positions, with the columns of `audit export`; \"order\" and \"limit\" are quoted."
 )]
 pub(crate) struct SqlArgs {
     #[command(flatten)]

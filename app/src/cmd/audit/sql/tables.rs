@@ -141,7 +141,7 @@ fn refused(query: &str, error: &Error) -> Failure {
     for table in TABLES {
         let names = table.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(" ");
         message += "\n";
-        message += &report::wrapped(&format!("{:<7}", table.name), "        ", &names).join("\n");
+        message += &report::wrapped(&format!("{:<10}", table.name), "           ", &names).join("\n");
     }
     Failure::usage(message)
 }
