@@ -306,10 +306,15 @@ impl Core {
     /// Schedules the next mark when none is pending: marks follow activity, not empty nights.
     #[inline]
     pub(crate) fn schedule_mark(&mut self, seq: Seq) {
-        let interval = self.config.mark_interval_ns;
-        if self.mark_is_scheduled || interval == 0 {
-            return;
+        if !self.mark_is_scheduled && self.config.mark_interval_ns != 0 {
+            self.push_mark(seq);
         }
+    }
+
+    /// Out of line: every quote asks, one in many schedules.
+    #[inline(never)]
+    fn push_mark(&mut self, seq: Seq) {
+        let interval = self.config.mark_interval_ns;
         self.mark_is_scheduled = true;
         let due = Nanos((self.now.0 / interval + 1).saturating_mul(interval));
         self.schedule.push(due, seq, crate::schedule::Due::Mark);
