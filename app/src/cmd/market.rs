@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::failure::Failure;
 use clap::Args;
-use jiff::civil::{Date, DateTime, Time};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 use onetape_analytics::chain::{CarryTerms, ExpiryKey, ExpirySlice, Snapshot};
 use onetape_engine::num::Nanos;
 use onetape_pricing::forward::CashDividend;
@@ -12,7 +12,7 @@ use onetape_session::settings::nearest;
 use onetape_tape::session::SessionReader;
 use std::path::PathBuf;
 
-/// Local time of markets whose tape states none otherwise.
+/// Where a dividend's ex-date begins.
 const ZONE: &str = "America/New_York";
 
 #[derive(Debug, Args)]
@@ -150,28 +150,15 @@ fn date(text: &str) -> Option<u32> {
     Some(year * 10_000 + day.month().unsigned_abs() as u32 * 100 + day.day().unsigned_abs() as u32)
 }
 
-fn nanos(time: Timestamp) -> Option<Nanos> {
-    u64::try_from(time.as_nanosecond()).ok().map(Nanos)
-}
-
 fn instant(text: &str, last_date: Option<u32>) -> Result<Nanos, Failure> {
     let bad = || {
         Failure::usage(format!(
             "--at: '{text}' is not a time such as '2025-05-16 10:00', '10:00' or 2025-05-16T14:00:00Z"
         ))
     };
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return nanos(time).ok_or_else(bad);
-    }
-    let local: DateTime = if text.contains('-') {
-        text.parse().map_err(|_| bad())?
-    } else {
-        let day = last_date.and_then(|date| civil(&date_text(date))).ok_or_else(bad)?;
-        day.to_datetime(text.parse::<Time>().map_err(|_| bad())?)
-    };
-    let zone = TimeZone::get(ZONE).map_err(|error| Failure::input(format!("{ZONE}: {error}")))?;
-    let zoned = local.to_zoned(zone).map_err(|_| bad())?;
-    nanos(zoned.timestamp()).ok_or_else(bad)
+    let day = last_date.filter(|_| !text.contains('-')).map(date_text);
+    let text = day.map_or_else(|| text.to_string(), |day| format!("{day} {text}"));
+    onetape_journal::instant(&text).map(Nanos).ok_or_else(bad)
 }
 
 /// `30=0.52` or `2025-06-20=0.52`.

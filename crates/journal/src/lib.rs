@@ -72,7 +72,7 @@ pub use repair::{RepairReport, repair, rewrite, rewrite_with};
 pub use resume::Recovery;
 pub use seal::{Seal, SealState, SealedFile, check_seal};
 pub use sealed::{SealedLabel, SealedReport, export_sealed, import_sealed};
-pub use show::{Filter, ParsePointError, Point, Show, time_of};
+pub use show::{Filter, ParsePointError, Point, Show, instant, time_of};
 pub use sign::{SignedHead, check_signature, sign_head};
 pub use snapshots::Snapshot;
 pub use store::{Pair, SledStore, Store, Tree};

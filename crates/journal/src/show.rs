@@ -23,7 +23,9 @@ pub enum Point {
 
 /// A text that is neither a seq nor a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is neither a seq (like 1200) nor a UTC time (like 2015-12-24T14:30:00Z)")]
+#[error(
+    "'{text}' is neither a seq (like 1200) nor a time (like 2015-12-24T14:30:00Z, or '2015-12-24 09:30' in New York)"
+)]
 pub struct ParsePointError {
     /// The offending text.
     pub text: String,
@@ -35,10 +37,19 @@ impl FromStr for Point {
         if let Ok(seq) = text.parse() {
             return Ok(Point::Seq(seq));
         }
-        let time = text.parse::<jiff::Timestamp>().ok();
-        let ns = time.and_then(|time| u64::try_from(time.as_nanosecond()).ok());
-        ns.map(Point::Time).ok_or_else(|| ParsePointError { text: text.to_string() })
+        instant(text).map(Point::Time).ok_or_else(|| ParsePointError { text: text.to_string() })
     }
+}
+
+/// UTC nanoseconds of a time as a user writes it: with an offset (`2015-12-24T14:30:00Z`), or the date and time of
+/// day in New York (`2015-12-24 09:30`). `None` for anything else, and for what lies before 1970.
+pub fn instant(text: &str) -> Option<u64> {
+    let time = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        // A date alone would be taken for its midnight.
+        let local = text.parse::<jiff::civil::DateTime>().ok().filter(|_| text.contains(':'))?;
+        local.in_tz("America/New_York").ok().map(|zoned| zoned.timestamp())
+    })?;
+    u64::try_from(time.as_nanosecond()).ok()
 }
 
 /// Which entries to show; the default shows all.

@@ -69,7 +69,11 @@ fn filters_admit_by_kind_instrument_and_place() {
     }
     assert_eq!("12".parse(), Ok(Point::Seq(12)));
     assert_eq!("2015-12-24T14:30:00Z".parse(), Ok(time(0)));
-    assert!("yesterday".parse::<Point>().is_err());
+    assert_eq!("2015-12-24 09:30".parse(), Ok(time(0)));
+    assert_eq!("2015-12-24T09:30:00".parse(), Ok(time(0)));
+    for text in ["yesterday", "2015-12-24", "09:30", "1969-12-24 09:30"] {
+        assert!(text.parse::<Point>().is_err(), "{text}");
+    }
 }
 
 fn compare(a: &[onetape_engine::block::Block], b: &[onetape_engine::block::Block]) -> Diff {

@@ -20,10 +20,10 @@ pub(crate) struct ShowArgs {
     /// Symbol.
     #[arg(long)]
     instrument: Option<String>,
-    /// First seq, or UTC time (2025-05-16T13:45:00Z).
+    /// First seq, UTC time (2025-05-16T13:45:00Z) or New York time ('2025-05-16 09:45').
     #[arg(long, value_name = "SEQ|TIME")]
     from: Option<Point>,
-    /// Last seq, or UTC time.
+    /// Last seq or time.
     #[arg(long, value_name = "SEQ|TIME")]
     to: Option<Point>,
 }

@@ -17,7 +17,7 @@ use onetape_session::audit::{AccountState, OpenOrder, StateAt, state_at};
 pub(crate) struct StateArgs {
     #[command(flatten)]
     run: RunArg,
-    /// Seq, or UTC time (2025-05-16T15:00:00Z): the state once everything up to it was in the log.
+    /// Seq, UTC time (2025-05-16T15:00:00Z) or New York time ('2025-05-16 11:00'): the state once everything up to it was in the log.
     #[arg(long, value_name = "SEQ|TIME")]
     at: Point,
     /// Which books: of what is held or on order with its underlyings, or all that were quoted.

@@ -49,7 +49,7 @@ pub(crate) struct PayoffArgs {
     /// Price of the underlying.
     #[arg(long, required_unless_present = "run", allow_negative_numbers = true)]
     spot: Option<f64>,
-    /// Day of valuation (2025-05-02), needed for expiries that are dates; with --run a seq or a UTC time.
+    /// Day of valuation (2025-05-02), needed for expiries that are dates; with --run a seq or a time.
     #[arg(long, value_name = "DATE|SEQ|TIME")]
     at: Option<String>,
     /// Volatility per 1.00.
