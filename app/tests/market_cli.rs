@@ -194,6 +194,7 @@ fn a_wrong_command_is_named() {
         (vec!["payoff", "--run", "none", "--at", "12"], 3, "none"),
         (vec!["vol", "surface", DEMO, "--beta", "2", "--model", "sabr"], 2, "--beta"),
         (vec!["vol", "realised", DEMO, "--window", "9999"], 3, "sessions"),
+        (vec!["vol", "regime", DEMO, "--low-rank", "nan"], 2, "--low-rank: NaN is not a number"),
         (vec!["vol", "vix", "--csv", "none.csv", "--near", "0.1,0", "--next", "0.2,0"], 3, "none.csv"),
         (vec!["payoff", "--spot", "100"], 2, "--leg"),
         (vec!["payoff", "--spot", "100", "--leg", "1,X,100,0.1,1"], 2, "C, P or S"),
@@ -290,4 +291,31 @@ fn a_runs_position_has_a_pay_off() {
     let held: usize =
         state["accounts"].as_array().unwrap().iter().map(|a| a["positions"].as_array().unwrap().len()).sum();
     assert_eq!(legs.len(), held);
+}
+
+#[test]
+fn tables_fit_a_hundred_columns() {
+    let work = TempDir::new().unwrap();
+    let commands: [&[&str]; 13] = [
+        &["chain", DEMO],
+        &["chain", DEMO, "--expiry", "2025-06-20"],
+        &["chain", DEMO, "--analytics"],
+        &["chain", DEMO, "--check"],
+        &["chain", DEMO, "--forwards"],
+        &["vol", "surface", DEMO],
+        &["vol", "surface", DEMO, "--model", "heston"],
+        &["vol", "surface", DEMO, "--local"],
+        &["vol", "smile", DEMO],
+        &["vol", "term", DEMO],
+        &["vol", "regime", DEMO],
+        &["vol", "realised", DEMO],
+        &["vol", "vix", DEMO],
+    ];
+    for command in commands {
+        let (_, out, err) = onetape(work.path(), command);
+        assert!(!out.is_empty(), "{command:?}: {err}");
+        for line in out.lines() {
+            assert!(line.chars().count() <= 100, "{command:?}: {line}");
+        }
+    }
 }

@@ -84,7 +84,7 @@ impl MarketArgs {
             let hint = nearest(&symbol, symbols()).map(|near| format!("; did you mean '{near}'?"));
             let known: Vec<_> = symbols().collect();
             return Err(Failure::input(format!(
-                "{source} has no options on '{symbol}' at this time{} It has: {}",
+                "{source} has no options on '{symbol}' at this time{}; it has {}",
                 hint.unwrap_or_default(),
                 known.join(", ")
             )));

@@ -97,14 +97,14 @@ fn print_open(found: &ChainReport) {
         .gamma_flip
         .map_or("no sign change within 20 %".to_string(), |at| format!("changes sign at {at:.2}"));
     report::line(&format!(
-        "dealer gamma {} $ per 1 % move, {flip} ({ASSUMPTION})",
+        "dealer gamma {} $ per 1 % move, {flip}\n({ASSUMPTION})",
         cell(found.dealer_gamma, 0, 0)
     ));
     let mut strikes = found.by_strike.clone();
     strikes.sort_by(|a, b| b.1.gamma_per_percent.total_cmp(&a.1.gamma_per_percent));
     let top: Vec<String> =
-        strikes.iter().take(6).map(|(k, g)| format!("{k} ({:.0})", g.gamma_per_percent)).collect();
-    report::line(&format!("largest open gamma by strike, $ per 1 %: {}", top.join(", ")));
+        strikes.iter().take(5).map(|(k, g)| format!("{k} ({:.0})", g.gamma_per_percent)).collect();
+    report::line(&format!("largest open gamma by strike, $ per 1 %:\n  {}", top.join(", ")));
 }
 
 fn dollars(g: &DollarGreeks) -> Value {

@@ -48,7 +48,7 @@ fn strikes(violation: &Violation) -> Vec<f64> {
 
 fn print(market: &MarketAt, found: &Findings, expiries: usize) {
     report::line(&format!(
-        "{}, {}: {expiries} expiries, {} pairs, {} volatilities judged",
+        "{}, {}:\n{expiries} expiries, {} pairs, {} volatilities judged",
         market.symbol,
         market.caption(),
         found.pairs,

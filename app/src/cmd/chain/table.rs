@@ -76,7 +76,7 @@ pub(super) fn print_head(market: &MarketAt, slice: &ExpirySlice) {
         slice.atm_vol().map_or("-".to_string(), |vol| format!("{:.2} %", 100.0 * vol))
     ));
     report::line(&format!(
-        "rate {:.3} %  carry yield {} %  dividends {:.4}  borrow {} %  forward from {}, {} pairs",
+        "rate {:.3} %  carry yield {} %  dividends {:.4}  borrow {} %\nforward from {}, {} pairs",
         100.0 * carry.rate,
         percent(slice, Some(carry.carry_yield)),
         // No negative zero.
@@ -90,7 +90,7 @@ pub(super) fn print_head(market: &MarketAt, slice: &ExpirySlice) {
 fn print(market: &MarketAt, slice: &ExpirySlice, strikes: usize) {
     print_head(market, slice);
     report::line(
-        "vol in % (bid, mid, ask); delta (bs, per 1.00); gamma per $1; vega per point; theta per day; rho per 1 %",
+        "vol % (bid, mid, ask); delta (bs, per $1); gamma per $1; vega per point; theta per day; rho per 1 %",
     );
     report::line(
         "C/P strike     bid     ask  vol-b  vol-m  vol-a  delta  gamma   vega   theta     rho     OI    vol",

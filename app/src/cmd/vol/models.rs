@@ -37,7 +37,7 @@ pub(super) fn print_calibration<M, const N: usize>(
         fit.evaluations,
         if fit.has_converged { "" } else { ", NOT converged" },
         fit.feller.ratio,
-        if bound.is_empty() { String::new() } else { format!("; at a bound: {}", bound.join(", ")) }
+        if bound.is_empty() { String::new() } else { format!(";\nat a bound: {}", bound.join(", ")) }
     ));
     report::line("expiries within a day are left out: no diffusion of months fits their wings");
 }

@@ -45,10 +45,29 @@ pub(crate) struct RegimeArgs {
     middle_rank: f64,
 }
 
+impl RegimeArgs {
+    fn thresholds(&self) -> Result<RegimeThresholds, Failure> {
+        let finite = |flag: &str, value: f64| {
+            let error = || Failure::usage(format!("--{flag}: {value} is not a number to compare with"));
+            value.is_finite().then_some(value).ok_or_else(error)
+        };
+        Ok(RegimeThresholds {
+            low_index: finite("low-index", self.low_index)?,
+            low_rank: finite("low-rank", self.low_rank)?,
+            high_index: finite("high-index", self.high_index)?,
+            high_rank: finite("high-rank", self.high_rank)?,
+            expansion_ratio: finite("expansion-ratio", self.expansion_ratio)?,
+            contraction_ratio: finite("contraction-ratio", self.contraction_ratio)?,
+            middle_rank: finite("middle-rank", self.middle_rank)?,
+        })
+    }
+}
+
 /// Daily returns of the realised volatility.
 const RETURNS: usize = 20;
 
 pub(crate) fn run(args: &RegimeArgs, session: &Session<'_>) -> Result<u8, Failure> {
+    let thresholds = args.thresholds()?;
     let (terms, caption) = vix::from_session(&args.market)?;
     let index = vix::figure(&terms)?;
     let days = history(&args.market.open()?, args.market.symbol.as_deref())?;
@@ -64,15 +83,6 @@ pub(crate) fn run(args: &RegimeArgs, session: &Session<'_>) -> Result<u8, Failur
     let recent = closes.len().checked_sub(RETURNS + 1).map(|from| &closes[from..]);
     let realised = recent.and_then(|closes| close_to_close(closes, 252.0).ok()).unwrap_or(f64::NAN);
     let inputs = RegimeInputs { index, rank, realised_over_implied: realised / (index / 100.0) };
-    let thresholds = RegimeThresholds {
-        low_index: args.low_index,
-        low_rank: args.low_rank,
-        high_index: args.high_index,
-        high_rank: args.high_rank,
-        expansion_ratio: args.expansion_ratio,
-        contraction_ratio: args.contraction_ratio,
-        middle_rank: args.middle_rank,
-    };
     let regime = name(classify(&inputs, &thresholds));
     if session.json {
         report::json(&json!({
