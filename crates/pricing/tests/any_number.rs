@@ -1,7 +1,6 @@
 //! Every entry point survives every number: a typed error or a value, never a panic.
 
 use onetape_pricing::Right;
-use onetape_pricing::chain::exposure::{OpenSeries, dealer_gamma, gamma_flip};
 use onetape_pricing::chain::positioning::{SeriesActivity, max_pain, profile, put_call_ratios};
 use onetape_pricing::chain::skew::skew;
 use onetape_pricing::exotic::asian::{AsianGrid, arithmetic_call};
@@ -87,8 +86,6 @@ proptest! {
             .map(|c| SeriesActivity { strike: c[0], right: Right::Call, open_interest: c[1], volume: c[2], mark: c[3] }).collect();
         let _ = (max_pain(&series), put_call_ratios(&series), profile(&series));
         let inputs = onetape_pricing::bsm::BsmInputs { spot: n[0], strike: n[1], years: n[2], rate: n[3], dividend_yield: n[4], vol: n[5] };
-        let open = [OpenSeries { inputs, right: Right::Put, open_units: n[6] }];
-        let _ = (dealer_gamma(&open, n[7]), gamma_flip(&open, n[7], n[8]));
         let other = onetape_pricing::bsm::BsmInputs { spot: n[9], years: n[10], vol: n[11], ..inputs };
         let _ = sequential(&inputs, &other, USUAL_ORDER, |i| onetape_pricing::bsm::price(i, Right::Call));
         let dividends = [CashDividend { years: n[0], amount: n[1] }];

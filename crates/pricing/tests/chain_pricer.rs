@@ -117,7 +117,7 @@ proptest! {
                 // Just above the boundary the quadrature of `Fast` is coarse, which the fit smooths: on 3,339
                 // such marks gamma of `Fast` was up to 2.4e-2 from `High`, gamma of the fit 1.3e-3.
                 let price = want[0];
-                want = values(&american(&full, right, Scheme::High));
+                want = values(&american(&full, right, Scheme::Accurate));
                 want[0] = price;
                 5e-3
             } else {

@@ -283,7 +283,12 @@ fn print(position: &Position, s: &Summary) {
     }
     let evens: Vec<String> = s.break_evens.iter().map(|at| format!("{at:.4}")).collect();
     report::line(&format!("spot {}, horizon {}", position.spot, horizon(s.years)));
-    report::line(&format!("credit {:.2}, profit today at theory {:.2}", s.credit, s.profit_today));
+    let cost = if s.credit < 0.0 { "debit" } else { "credit" };
+    report::line(&format!(
+        "{cost} {:.2}, profit today at theory {:.2}",
+        s.credit.abs(),
+        cents(s.profit_today)
+    ));
     report::line(&format!(
         "break-evens   {}",
         if evens.is_empty() { "none".into() } else { evens.join("  ") }
@@ -308,6 +313,11 @@ fn print(position: &Position, s: &Summary) {
         "              theta {:.2} per day, rho {:.2} per 1 %",
         g.theta_per_day, g.rho_per_percent
     ));
+}
+
+/// To the cent, without a negative zero.
+fn cents(value: f64) -> f64 {
+    if value.abs() < 0.005 { 0.0 } else { value }
 }
 
 fn to_json(position: &Position, s: &Summary) -> Value {
@@ -380,7 +390,7 @@ fn chart(position: &Position, s: &Summary, title: &str) -> Chart {
             100.0 * s.probability_of_profit
         ),
         x_label: "price of the underlying".into(),
-        y_label: "profit, currency units".into(),
+        y_label: "profit, $".into(),
         lines: vec![line("at expiry", s.years, false), line("today", 0.0, true)],
         bands: Vec::new(),
         marks,

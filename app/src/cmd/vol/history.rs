@@ -39,7 +39,8 @@ pub(crate) struct RealisedArgs {
     /// Underlying [default: the only one with a history].
     #[arg(long)]
     symbol: Option<String>,
-    /// Sessions of a window, repeatable [default: 10 20 60 120 252].
+    /// Sessions of a window, repeatable; as many returns, the first from the close before [default: 10 20 60
+    /// 120 252].
     #[arg(long, value_name = "N")]
     window: Vec<usize>,
 }
@@ -119,10 +120,17 @@ pub(crate) fn realised(args: &RealisedArgs, session: &Session<'_>) -> Result<u8,
     let bars: Vec<Bar> = days.iter().map(|day| day.bar).collect();
     let mut table = Vec::new();
     for window in &windows {
-        let from = bars.len().checked_sub(*window).ok_or_else(|| {
-            Failure::input(format!("--window {window}: the history has {} sessions", bars.len()))
+        // One more, whose close begins the first of the window's returns.
+        let from = bars.len().checked_sub(window.saturating_add(1)).ok_or_else(|| {
+            let found = bars.len();
+            Failure::input(format!(
+                "--window {window} needs the session before it too: the history has {found} sessions"
+            ))
         })?;
-        let vols = Estimator::ALL.map(|e| realised_vol(&bars[from..], e, SESSIONS_PER_YEAR));
+        let vols = Estimator::ALL.map(|e| {
+            let first = if e.needs_previous_close() { from } else { from + 1 };
+            realised_vol(&bars[first..], e, SESSIONS_PER_YEAR)
+        });
         let vols = vols.into_iter().collect::<Result<Vec<f64>, _>>();
         table.push((*window, vols.map_err(|error| Failure::input(format!("--window {window}: {error}")))?));
     }

@@ -3,6 +3,7 @@
 mod history;
 mod iv;
 mod models;
+mod page;
 mod regime;
 mod surface;
 mod term;

@@ -1,6 +1,7 @@
 //! `onetape vol surface` and `onetape vol smile`: fits, evidence, pictures.
 
 use super::models;
+use super::page::surface_page;
 use crate::Session;
 use crate::cmd::market::{MarketArgs, MarketAt, date_text};
 use crate::cmd::picture;
@@ -9,9 +10,8 @@ use crate::report;
 use clap::{Args, ValueEnum};
 use onetape_analytics::chain::ExpirySlice;
 use onetape_analytics::chain::fit::{Fitted, FittedChain, FittedExpiry, Model, StochasticVol, fit};
-use onetape_analytics::picture::{Band, Chart, Grid, Line, SurfacePage};
+use onetape_analytics::picture::{Band, Chart, Line};
 use onetape_pricing::surface::Smile;
-use onetape_pricing::{Right, bsm};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -91,7 +91,7 @@ pub(crate) fn surface(args: &SurfaceArgs, session: &Session<'_>) -> Result<u8, F
         picture::write(&smiles(&market, &slices, &found), Some(path), None, session)?;
     }
     if let Some(path) = &args.html {
-        picture::file(path, &page(&market, &slices, &found).html(), session)?;
+        picture::file(path, &surface_page(&market, &slices, &found).html(), session)?;
     }
     print(&market, &found, session)
 }
@@ -281,73 +281,4 @@ fn smiles(market: &MarketAt, slices: &[ExpirySlice], found: &FittedChain) -> Cha
         marks: Vec::new(),
         has_zero: false,
     }
-}
-
-/// Columns and rows of a surface.
-const COLUMNS: usize = 41;
-
-/// The surface over the strikes that most expiries quote, and the Greeks of out-of-the-money options.
-fn page(market: &MarketAt, slices: &[ExpirySlice], found: &FittedChain) -> SurfacePage {
-    let reach = |pick: fn(&ExpirySlice) -> Option<f64>| {
-        let mut ends: Vec<f64> =
-            slices.iter().filter(|s| s.smile_quotes().len() >= 5).filter_map(pick).collect();
-        ends.sort_by(f64::total_cmp);
-        ends.get(ends.len() / 2).copied()
-    };
-    let low = reach(|s| s.out_of_the_money().find(two_sided).map(|x| x.strike));
-    let high = reach(|s| s.out_of_the_money().filter(two_sided).last().map(|x| x.strike));
-    let (low, high) = low.zip(high).unwrap_or((0.9, 1.1));
-    let x: Vec<f64> = (0..COLUMNS).map(|i| low + (high - low) * i as f64 / (COLUMNS - 1) as f64).collect();
-    // The last hours are another world: their wings would flatten everything else.
-    let shown: Vec<&FittedExpiry> = found.expiries.iter().filter(|e| e.years > 1.0 / 365.0).collect();
-    let shown = if shown.len() < 2 { found.expiries.iter().collect() } else { shown };
-    let names = [
-        "implied volatility, % per year",
-        "delta of the out-of-the-money option, per $1",
-        "gamma, delta per $1",
-        "vega, $ per volatility point",
-        "theta, $ per day",
-        "local volatility (Dupire), % per year",
-    ];
-    let local = models::svi_surface(found);
-    let names = if local.is_some() { &names[..] } else { &names[..names.len() - 1] };
-    let mut grids: Vec<Grid> =
-        names.iter().map(|name| Grid { name: (*name).to_string(), values: Vec::new() }).collect();
-    let mut y = Vec::new();
-    for expiry in shown {
-        let Some(slice) = slices.iter().find(|slice| slice.key == expiry.key) else { continue };
-        y.push(expiry.years * 365.0);
-        let mut rows = vec![Vec::with_capacity(COLUMNS); names.len()];
-        for strike in &x {
-            let vol = expiry.smile.implied_vol((strike / expiry.forward).ln(), expiry.years);
-            let right = if *strike < expiry.forward { Right::Put } else { Right::Call };
-            let risk = bsm::risk(&slice.inputs(*strike, vol), right);
-            let k = (strike / expiry.forward).ln();
-            let dupire = local.as_ref().and_then(|s| s.local_vol(k, expiry.years).ok());
-            let values = [
-                100.0 * vol,
-                risk.delta,
-                risk.gamma,
-                risk.vega / 100.0,
-                risk.theta / 365.0,
-                100.0 * dupire.unwrap_or(f64::NAN),
-            ];
-            rows.iter_mut().zip(values).for_each(|(row, value)| row.push(value));
-        }
-        grids.iter_mut().zip(rows).for_each(|(grid, row)| grid.values.push(row));
-    }
-    SurfacePage {
-        title: format!("{}: volatility surface and Greeks", market.symbol),
-        source: format!("{}; Greeks by Black–Scholes–Merton; onetape", market.caption()),
-        x_label: "strike".into(),
-        y_label: "days to expiry".into(),
-        x,
-        y,
-        grids,
-    }
-}
-
-/// Quoted on both sides.
-fn two_sided(series: &&onetape_analytics::chain::Series) -> bool {
-    series.vols.iter().all(Option::is_some)
 }

@@ -4,19 +4,23 @@
 //! and short the puts that are open.
 
 use super::fit::fit_alone;
-use super::slice::{ExpirySlice, Series};
+use super::slice::{CarryInputs, ExpirySlice, Series};
 use super::snapshot::ExpiryKey;
-use onetape_pricing::chain::exposure::{DollarGreeks, OpenSeries, dealer_gamma, gamma_flip};
+use onetape_engine::instrument::ExerciseStyle;
+use onetape_pricing::chain::exposure::{DollarGreeks, dealer_gammas, gamma_flip};
 use onetape_pricing::chain::liquidity::{
     ActivityInputs, ActivityThresholds, LiquidityInputs, UnusualActivity, liquidity_score, unusual_activity,
 };
+use onetape_pricing::chain::live::{ChainPricer, ExpirySeries, ExpiryTerms};
 use onetape_pricing::chain::positioning::{
     MaxPain, ProfileRow, PutCallRatios, SeriesActivity, max_pain, profile, put_call_ratios,
 };
 use onetape_pricing::chain::skew::{SkewReport, skew};
+use onetape_pricing::finite_difference::Exercise;
 use onetape_pricing::surface::fit::SviFit;
 use onetape_pricing::vol::expected_move;
 use onetape_pricing::vol::term::{Kink, TermPoint, kinks, slope};
+use onetape_pricing::{ModelError, Right};
 
 /// Volatility by which an expiry must differ from its neighbours' line to be a kink.
 pub const KINK_VOL: f64 = 0.005;
@@ -96,7 +100,11 @@ pub fn smile(slice: &ExpirySlice) -> Option<SviFit> {
 /// All measures of the expiries of one underlying, in ascending order of time.
 #[must_use]
 pub fn report(slices: &[ExpirySlice]) -> ChainReport {
-    let expiries: Vec<ExpiryReport> = slices.iter().map(expiry).collect();
+    let mut expiries: Vec<ExpiryReport> = slices.iter().map(expiry).collect();
+    let gamma = dealer_gamma(slices).unwrap_or_else(|_| DealerGamma::default());
+    for (expiry, gamma) in expiries.iter_mut().zip(&gamma.by_expiry) {
+        expiry.dealer_gamma = Some(*gamma);
+    }
     let everything: Vec<SeriesActivity> = slices.iter().flat_map(activity).collect();
     let points: Vec<(ExpiryKey, TermPoint)> = expiries
         .iter()
@@ -104,16 +112,14 @@ pub fn report(slices: &[ExpirySlice]) -> ChainReport {
         .collect();
     let term: Vec<TermPoint> = points.iter().map(|(_, point)| *point).collect();
     let found = kinks(&term, KINK_VOL).unwrap_or_default();
-    let open: Vec<OpenSeries> = slices.iter().flat_map(open_series).collect();
-    let spot = slices.first().map_or(f64::NAN, |slice| slice.spot);
     let covers = term.len() >= 2;
     ChainReport {
         ratios: put_call_ratios(&everything).ok(),
         kinks: found.into_iter().map(|kink| (points[kink.index].0.clone(), kink)).collect(),
         term_slope: if covers { slope(&term, 30.0 / 365.0, 90.0 / 365.0).ok() } else { None },
         by_strike: by_strike(slices),
-        dealer_gamma: dealer_gamma(&open, spot).ok(),
-        gamma_flip: gamma_flip(&open, spot, FLIP_REACH).ok().flatten(),
+        dealer_gamma: (!gamma.by_expiry.is_empty()).then(|| gamma.by_expiry.iter().sum()),
+        gamma_flip: gamma.flip,
         unusual: unusual(slices),
         expiries,
     }
@@ -129,7 +135,6 @@ fn expiry(slice: &ExpirySlice) -> ExpiryReport {
             open = open.plus(&greeks);
         }
     }
-    let parts: Vec<OpenSeries> = open_series(slice).collect();
     ExpiryReport {
         key: slice.key.clone(),
         years: slice.years,
@@ -141,7 +146,7 @@ fn expiry(slice: &ExpirySlice) -> ExpiryReport {
         skew: smile(slice).and_then(|fit| skew(&fit.slice, slice.years, 0.25).ok()),
         liquidity: liquidity(slice),
         open,
-        dealer_gamma: dealer_gamma(&parts, slice.spot).ok(),
+        dealer_gamma: None,
     }
 }
 
@@ -161,12 +166,53 @@ fn dollars(slice: &ExpirySlice, series: &Series) -> Option<DollarGreeks> {
     Some(DollarGreeks::new(series.risk.as_ref()?, slice.spot, units))
 }
 
-fn open_series(slice: &ExpirySlice) -> impl Iterator<Item = OpenSeries> {
-    slice.series.iter().filter_map(|series| {
-        let open_units = series.open_interest? * slice.multiplier;
-        let inputs = slice.inputs(series.strike, series.vols[1]?);
-        Some(OpenSeries { inputs, right: series.right, open_units })
-    })
+#[derive(Default)]
+struct DealerGamma {
+    by_expiry: Vec<f64>,
+    flip: Option<f64>,
+}
+
+/// Of the open series that have a volatility, in the exercise style of their class.
+fn dealer_gamma(slices: &[ExpirySlice]) -> Result<DealerGamma, ModelError> {
+    let open = |slice: &ExpirySlice| -> Vec<(f64, Right, f64, f64)> {
+        let series = slice.series.iter().filter_map(|series| {
+            let units = series.open_interest.filter(|open| *open > 0.0)? * slice.multiplier;
+            Some((series.strike, series.right, series.vols[1]?, units))
+        });
+        series.collect()
+    };
+    let open: Vec<_> = slices.iter().map(open).collect();
+    let strikes: Vec<Vec<f64>> = open.iter().map(|series| series.iter().map(|s| s.0).collect()).collect();
+    let rights: Vec<Vec<Right>> = open.iter().map(|series| series.iter().map(|s| s.1).collect()).collect();
+    let expiries: Vec<ExpirySeries<'_>> = slices
+        .iter()
+        .zip(strikes.iter().zip(&rights))
+        .map(|(slice, (strike, right))| {
+            let CarryInputs { rate, carry_yield, .. } = slice.carry;
+            let terms = ExpiryTerms { years: slice.years, rate, dividend_yield: carry_yield };
+            let exercise = match slice.style {
+                ExerciseStyle::American => Exercise::American,
+                ExerciseStyle::European => Exercise::European,
+            };
+            ExpirySeries { terms, exercise, strike, right }
+        })
+        .collect();
+    let spot = slices.first().map_or(f64::NAN, |slice| slice.spot);
+    let mut chain = ChainPricer::new(spot, &expiries)?;
+    let all: Vec<_> = open.iter().flatten().collect();
+    for (i, series) in all.iter().enumerate() {
+        chain.set_vol(i, series.2)?;
+    }
+    let units: Vec<f64> = all.iter().map(|series| series.3).collect();
+    let by_series = dealer_gammas(&chain, &units)?;
+    let mut rest = by_series.as_slice();
+    let mut by_expiry = Vec::with_capacity(open.len());
+    for series in &open {
+        let (here, later) = rest.split_at(series.len());
+        by_expiry.push(here.iter().sum());
+        rest = later;
+    }
+    Ok(DealerGamma { by_expiry, flip: gamma_flip(&mut chain, &units, FLIP_REACH)? })
 }
 
 fn by_strike(slices: &[ExpirySlice]) -> Vec<(f64, DollarGreeks)> {

@@ -52,7 +52,7 @@ function draw() {
     pen.beginPath(); p.forEach((q, n) => n ? pen.lineTo(q[0], q[1]) : pen.moveTo(q[0], q[1])); pen.closePath();
     pen.fillStyle = colour(t); pen.fill(); pen.strokeStyle = "rgba(255,255,255,.35)"; pen.lineWidth = 0.6; pen.stroke();
   }
-  const out = 0.06, far = w < 500 ? 0.2 : 0.15;
+  const out = 0.06, far = w < 500 ? 0.24 : 0.2;
   const middle = place(0, 0, -0.5), side = p => p[0] < middle[0] - 8 ? "right" : p[0] > middle[0] + 8 ? "left" : "center";
   for (const [v, s] of X) { const p = place(unit(v, sx), ny * (1 + 2 * out), -0.5); text(s, p, side(p)); }
   for (const [v, s] of Y) { const p = place(nx * (1 + 2 * out), unit(v, sy), -0.5); text(s, p, side(p)); }

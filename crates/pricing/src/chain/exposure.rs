@@ -5,8 +5,8 @@
 //! assumption about positioning, not a measurement; state it where the number is shown.
 
 use crate::Right;
-use crate::bsm::{BsmInputs, risk};
-use crate::model_error::{ModelError, finite, positive};
+use crate::chain::live::ChainPricer;
+use crate::model_error::{ModelError, finite, in_range, positive, same_length};
 
 /// Greeks of a position in trader units.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -65,44 +65,59 @@ pub fn by_group<K: Ord + Copy>(parts: &[(K, DollarGreeks)]) -> Vec<(K, DollarGre
     sums
 }
 
-/// One series for dealer gamma.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct OpenSeries {
-    /// Market and contract; its spot is replaced by the spot under study.
-    pub inputs: BsmInputs,
-    /// Call or put.
-    pub right: Right,
-    /// Contracts open times multiplier.
-    pub open_units: f64,
-}
-
-/// Dealer gamma exposure at a spot: $ of delta dealers must trade per 1 % move,
-/// `sum ± gamma OI S^2 0.01`, positive where hedging dampens moves.
+/// Dealer gamma exposure by series of a chain at its present spot: $ of delta dealers must trade per 1 % move,
+/// `± gamma OI S^2 0.01`, positive where hedging dampens moves. `open_units` are contracts open times
+/// multiplier, one per series; a series with none needs no volatility.
 ///
 /// # Errors
-/// [`ModelError`] when the spot is not positive or a series yields no finite gamma.
-pub fn dealer_gamma(series: &[OpenSeries], spot: f64) -> Result<f64, ModelError> {
-    positive("spot", spot)?;
-    let mut sum = 0.0;
-    for s in series {
-        let inputs = BsmInputs { spot, ..s.inputs };
-        let gamma = finite("gamma", risk(&inputs, s.right).gamma)?;
-        sum += s.right.sign() * gamma * finite("open units", s.open_units)? * spot * spot * 0.01;
-    }
-    Ok(sum)
+/// [`ModelError`] when there is not one entry per series, or a series with open units yields no finite gamma.
+pub fn dealer_gammas(chain: &ChainPricer, open_units: &[f64]) -> Result<Vec<f64>, ModelError> {
+    same_length("series and open units", chain.len(), open_units.len())?;
+    let spot = positive("spot", chain.spot())?;
+    let scale = spot * spot * 0.01;
+    let series = chain.gammas().iter().zip(chain.rights()).zip(open_units);
+    let part = |((gamma, right), units): ((&f64, &Right), &f64)| {
+        if *units == 0.0 {
+            return Ok(0.0);
+        }
+        Ok(right.sign() * finite("gamma", *gamma)? * finite("open units", *units)? * scale)
+    };
+    series.map(part).collect()
 }
 
-/// The spot nearest to `spot` at which dealer gamma changes sign within `±reach`
-/// (a share of the spot), by scanning and bisection; `None` when it does not.
+/// The spot nearest to the chain's at which the sum of [`dealer_gammas`] changes sign within `±reach` (a share
+/// of the spot), by scanning and bisection; `None` when it does not. The chain is marked at its spot again
+/// afterwards. Volatilities stick to their strikes.
 ///
 /// # Errors
-/// As [`dealer_gamma`].
-pub fn gamma_flip(series: &[OpenSeries], spot: f64, reach: f64) -> Result<Option<f64>, ModelError> {
+/// As [`dealer_gammas`], and for a `reach` outside (0, 1).
+pub fn gamma_flip(
+    chain: &mut ChainPricer,
+    open_units: &[f64],
+    reach: f64,
+) -> Result<Option<f64>, ModelError> {
+    in_range("reach", reach, "between 0 and 1", |r| r > 0.0 && r < 1.0)?;
+    let spot = positive("spot", chain.spot())?;
+    let found = nearest_flip(chain, open_units, spot, reach);
+    chain.mark(spot);
+    found
+}
+
+fn nearest_flip(
+    chain: &mut ChainPricer,
+    open_units: &[f64],
+    spot: f64,
+    reach: f64,
+) -> Result<Option<f64>, ModelError> {
     const STEPS: i32 = 100;
+    let mut total = |at: f64| {
+        chain.mark(at);
+        Ok::<f64, ModelError>(dealer_gammas(chain, open_units)?.iter().sum())
+    };
     let at = |i: i32| spot * (1.0 + reach * f64::from(i) / f64::from(STEPS));
     let mut values = Vec::new();
     for i in -STEPS..=STEPS {
-        values.push(dealer_gamma(series, at(i))?);
+        values.push(total(at(i))?);
     }
     let mut best: Option<f64> = None;
     for i in -STEPS..STEPS {
@@ -112,9 +127,9 @@ pub fn gamma_flip(series: &[OpenSeries], spot: f64, reach: f64) -> Result<Option
         if below == 0.0 || (below > 0.0) == (above > 0.0) {
             continue;
         }
-        for _ in 0..60 {
+        for _ in 0..40 {
             let middle = 0.5 * (low + high);
-            if (dealer_gamma(series, middle)? > 0.0) == (below > 0.0) { low = middle } else { high = middle }
+            if (total(middle)? > 0.0) == (below > 0.0) { low = middle } else { high = middle }
         }
         if best.is_none_or(|b| (low - spot).abs() < (b - spot).abs()) {
             best = Some(low);
@@ -126,21 +141,58 @@ pub fn gamma_flip(series: &[OpenSeries], spot: f64, reach: f64) -> Result<Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bsm::{BsmInputs, risk};
+    use crate::chain::live::{ExpirySeries, ExpiryTerms};
+    use crate::finite_difference::Exercise;
 
-    fn open(strike: f64, right: Right, open_units: f64) -> OpenSeries {
-        let inputs = BsmInputs { spot: 100.0, strike, years: 0.1, rate: 0.0, dividend_yield: 0.0, vol: 0.2 };
-        OpenSeries { inputs, right, open_units }
+    fn chain(exercise: Exercise, vols: &[f64]) -> ChainPricer {
+        let terms = ExpiryTerms { years: 0.1, rate: 0.03, dividend_yield: 0.01 };
+        let (strike, right) = (&[90.0, 110.0], &[Right::Put, Right::Call]);
+        let mut chain = ChainPricer::new(100.0, &[ExpirySeries { terms, exercise, strike, right }]).unwrap();
+        vols.iter().enumerate().for_each(|(i, vol)| chain.set_vol(i, *vol).unwrap());
+        chain
+    }
+
+    fn total(chain: &ChainPricer, open_units: &[f64]) -> f64 {
+        dealer_gammas(chain, open_units).unwrap().iter().sum()
     }
 
     #[test]
     fn puts_below_and_calls_above_flip_between_them() {
-        let series = [open(90.0, Right::Put, 1000.0), open(110.0, Right::Call, 1000.0)];
-        assert!(dealer_gamma(&series, 112.0).unwrap() > 0.0);
-        assert!(dealer_gamma(&series, 88.0).unwrap() < 0.0);
-        let flip = gamma_flip(&series, 100.0, 0.2).unwrap().unwrap();
-        assert!((95.0..105.0).contains(&flip) && dealer_gamma(&series, flip).unwrap().abs() < 1e-6);
-        assert_eq!(gamma_flip(&series[1..], 100.0, 0.2).unwrap(), None);
-        assert!(dealer_gamma(&series, f64::NAN).is_err());
+        for exercise in [Exercise::European, Exercise::American] {
+            let mut chain = chain(exercise, &[0.2, 0.2]);
+            let open = [1000.0, 1000.0];
+            let marked = chain.risk(0);
+            let flip = gamma_flip(&mut chain, &open, 0.2).unwrap().unwrap();
+            assert_eq!((chain.spot(), chain.risk(0)), (100.0, marked));
+            chain.mark(flip);
+            assert!((95.0..105.0).contains(&flip) && total(&chain, &open).abs() < 1e-3);
+            chain.mark(112.0);
+            assert!(total(&chain, &open) > 0.0);
+            chain.mark(88.0);
+            assert!(total(&chain, &open) < 0.0);
+            assert_eq!(gamma_flip(&mut chain, &[0.0, 1000.0], 0.2).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn dealer_gamma_is_that_of_the_series_own_greeks() {
+        let chain = chain(Exercise::American, &[0.25, 0.2]);
+        let found = dealer_gammas(&chain, &[-300.0, 200.0]).unwrap();
+        let put = DollarGreeks::new(&chain.risk(0), 100.0, -300.0).gamma_per_percent;
+        let call = DollarGreeks::new(&chain.risk(1), 100.0, 200.0).gamma_per_percent;
+        assert!((found[0] + put).abs() < 1e-12 && (found[1] - call).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_has_no_gamma_is_an_error_where_it_is_open() {
+        let mut chain = chain(Exercise::European, &[0.2]);
+        assert!(dealer_gammas(&chain, &[1.0]).is_err());
+        assert!(dealer_gammas(&chain, &[1.0, 1.0]).is_err());
+        assert_eq!(dealer_gammas(&chain, &[1.0, 0.0]).unwrap()[1], 0.0);
+        assert!(gamma_flip(&mut chain, &[1.0, 0.0], f64::NAN).is_err());
+        chain.mark(f64::NAN);
+        assert!(dealer_gammas(&chain, &[1.0, 0.0]).is_err());
     }
 
     #[test]

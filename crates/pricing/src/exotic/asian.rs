@@ -18,7 +18,8 @@ pub struct AsianGrid {
 }
 
 impl Default for AsianGrid {
-    /// Within 2e-6 for prices around 0.2 of the spot.
+    /// Within 3e-10 of the spot for volatilities of 30 to 60 % over up to three years (beside Geman & Yor's
+    /// Laplace transform, inverted in 30 digits).
     fn default() -> Self {
         Self { space: 4000, time: 400 }
     }
@@ -26,8 +27,9 @@ impl Default for AsianGrid {
 
 /// Price of a call on the continuous arithmetic mean over `[0, years]`.
 ///
-/// Crank–Nicolson after four implicit half-steps (Rannacher); the grid spans
-/// five standard deviations of the underlying, nine of the mean.
+/// Crank–Nicolson after four implicit half-steps (Rannacher) on a grid that spans seven standard deviations
+/// of the underlying, twelve of the mean; extrapolated from it and grids of half and a quarter of the
+/// intervals and steps, whose errors are of second and third order.
 ///
 /// # Errors
 /// [`ModelError`] for arguments out of range.
@@ -45,11 +47,23 @@ pub fn arithmetic_call(
     crate::model_error::in_range(
         "grid intervals and steps",
         grid.space.min(grid.time) as f64,
-        "at least 8",
-        |n| n >= 8.0,
+        "at least 16",
+        |n| n >= 16.0,
     )?;
     let nodes = grid.space as f64 * grid.time as f64;
     crate::model_error::in_range("grid intervals times steps", nodes, "at most 1e9", |n| n <= 1e9)?;
+    let quarter = AsianGrid { space: grid.space.div_ceil(8) * 2, time: grid.time.div_ceil(4) };
+    let on = |times: usize| {
+        let grid = AsianGrid { space: times * quarter.space, time: times * quarter.time };
+        on_grid(market, strike, years, vol, grid)
+    };
+    let (coarse, middle, fine) = (on(1), on(2), on(4));
+    let (first, second) = ((4.0 * middle - coarse) / 3.0, (4.0 * fine - middle) / 3.0);
+    let price = crate::model_error::finite("Asian price", (8.0 * second - first) / 7.0)?;
+    Ok(price.max(0.0))
+}
+
+fn on_grid(market: &Market, strike: f64, years: f64, vol: f64, grid: AsianGrid) -> f64 {
     // With a yield: e^{-qT} times the price at the rate r - q.
     let rate = market.rate - market.dividend_yield;
     let weight = |left: f64| {
@@ -58,12 +72,12 @@ pub fn arithmetic_call(
         if x.abs() > 1e-12 { -libm::expm1(-x) / (rate * years) } else { left / years }
     };
     let z0 = weight(years) - libm::exp(-rate * years) * strike / market.spot;
-    let reach = (5.0 * vol * years.sqrt() * weight(years).max(0.1)).max(2.0 * z0.abs()).max(0.01);
+    let reach = (7.0 * vol * years.sqrt() * weight(years).max(0.1)).max(2.0 * z0.abs()).max(0.01);
     if z0 >= reach {
-        return Ok(libm::exp(-market.dividend_yield * years) * market.spot * z0);
+        return libm::exp(-market.dividend_yield * years) * market.spot * z0;
     }
     // z = 0, the kink of the pay-off, is a node.
-    let n = grid.space + grid.space % 2;
+    let n = grid.space;
     let h = 2.0 * reach / n as f64;
     let z: Vec<f64> = (0..=n).map(|i| (i as f64 - (n / 2) as f64) * h).collect();
     let mut u: Vec<f64> = z.iter().map(|z| z.max(0.0)).collect();
@@ -88,7 +102,7 @@ pub fn arithmetic_call(
             + (x - 1.0)
                 * ((u[i + 1] - 2.0 * u[i] + u[i - 1]) / 2.0
                     + (x + 1.0) * (u[i + 2] - 3.0 * u[i + 1] + 3.0 * u[i] - u[i - 1]) / 6.0));
-    Ok(libm::exp(-market.dividend_yield * years) * market.spot * value.max(0.0))
+    libm::exp(-market.dividend_yield * years) * market.spot * value
 }
 
 struct Tridiagonal {
@@ -135,7 +149,25 @@ mod tests {
         for (spot, rate, vol, years, value) in rows {
             let market = Market { spot, rate, dividend_yield: 0.0 };
             let found = arithmetic_call(&market, 2.0, years, vol, AsianGrid::default()).unwrap();
-            assert!((found - value).abs() < 1e-6, "{found} {value}");
+            assert!((found - value).abs() < 6e-9, "{found} {value}");
+        }
+    }
+
+    #[test]
+    fn transformed_prices() {
+        // Geman & Yor (1993), inverted by Talbot's contour in 30 digits.
+        let rows = [
+            (83.3, 0.79, 0.081, 0.028, 0.551, 20.880_642_379_7),
+            (116.5, 2.86, 0.05, 0.0, 0.519, 16.096_740_398_4),
+            (98.5, 2.67, 0.012, 0.006, 0.516, 19.566_503_136_9),
+            (120.9, 3.0, 0.078, 0.037, 0.45, 11.235_057_001_0),
+            (109.5, 2.79, 0.046, 0.007, 0.565, 18.828_929_056_5),
+            (104.7, 2.55, 0.056, 0.0, 0.453, 16.606_508_588_0),
+        ];
+        for (strike, years, rate, dividend_yield, vol, value) in rows {
+            let market = Market { spot: 100.0, rate, dividend_yield };
+            let found = arithmetic_call(&market, strike, years, vol, AsianGrid::default()).unwrap();
+            assert!((found - value).abs() < 3e-8, "{found} {value}");
         }
     }
 }

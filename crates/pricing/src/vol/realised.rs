@@ -45,13 +45,16 @@ impl Estimator {
     pub const ALL: [Self; 5] =
         [Self::CloseToClose, Self::Parkinson, Self::GarmanKlass, Self::RogersSatchell, Self::YangZhang];
 
+    /// Whether the first bar only provides the close before the first return.
+    #[must_use]
+    pub fn needs_previous_close(self) -> bool {
+        matches!(self, Self::CloseToClose | Self::YangZhang)
+    }
+
     /// Fewest bars that determine the estimate.
     #[must_use]
     pub fn bars_needed(self) -> usize {
-        match self {
-            Self::CloseToClose | Self::YangZhang => 3,
-            _ => 1,
-        }
+        if self.needs_previous_close() { 3 } else { 1 }
     }
 }
 

@@ -17,7 +17,7 @@
 //! strike and the Greeks to 1e-5 of their scale, to 1e-2 where the option is worth less than a twentieth of
 //! the strike more than its exercise (there the scheme's own quadrature is coarse, and the fit smooths it).
 //! Series with two exercise boundaries or hardly any volatility are computed in full at each mark (two
-//! boundaries by finite differences, which allocate).
+//! boundaries on panels, which allocate).
 //!
 //! Limits: continuous yield, no cash dividends ([`crate::finite_difference`] has them).
 mod tick;
@@ -183,6 +183,18 @@ impl ChainPricer {
     #[must_use]
     pub fn deltas(&self) -> &[f64] {
         &self.marks[1]
+    }
+
+    /// Gammas of all series at the latest mark.
+    #[must_use]
+    pub fn gammas(&self) -> &[f64] {
+        &self.marks[2]
+    }
+
+    /// Call or put, one per series.
+    #[must_use]
+    pub fn rights(&self) -> &[Right] {
+        &self.right
     }
 
     /// Gives a series a volatility; its mark follows at once.
