@@ -126,6 +126,7 @@ fn stylised(args: &CheckArgs, session: &Session<'_>) -> Result<u8, Failure> {
         for figure in &figures {
             let edge = |edge: f64| match edge.is_finite() {
                 true => trimmed(&format!("{edge:.4}")).to_string(),
+                false if edge < 0.0 => "-∞".to_string(),
                 false => "∞".to_string(),
             };
             report::line(&format!(
