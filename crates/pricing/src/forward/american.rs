@@ -8,7 +8,7 @@
 use super::{ImpliedForward, ParityPair, ParitySettings, implied_forward, without_exercise_premium};
 use crate::american::{Pricer, Scheme};
 use crate::bsm::{self, BsmInputs, IvInputs};
-use crate::model_error::{ModelError, finite, positive};
+use crate::model_error::{ModelError, in_range, positive};
 
 /// What is known about the underlying.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +36,14 @@ pub struct AmericanForward {
 
 /// Largest number of rounds.
 const ROUNDS_MAX: usize = 25;
+/// Rounds in which the yield must settle to half of its last move: a map that does not contract never will, and each
+/// round of it takes the solver's slow paths.
+const HALVING_ROUNDS: usize = 3;
+
+/// A rate that a market may have, hard-to-borrow stocks included.
+fn carry(what: &'static str, value: f64) -> Result<f64, ModelError> {
+    in_range(what, value, "within 5 (500 % a year) of zero", |rate| rate.abs() <= 5.0)
+}
 
 /// Forward and yield implied by American pairs at a known rate. `settings.discount` is
 /// replaced by the rate's discount factor, and the fit is for the forward alone.
@@ -50,13 +58,13 @@ pub fn implied_forward_of_american(
 ) -> Result<AmericanForward, ModelError> {
     positive("spot", terms.spot)?;
     positive("T", terms.years)?;
-    finite("rate", terms.rate)?;
-    let mut carry_yield = finite("yield guess", terms.yield_guess)?;
+    carry("rate", terms.rate)?;
+    let mut carry_yield = carry("yield guess", terms.yield_guess)?;
     let discount = libm::exp(-terms.rate * terms.years);
     // More pairs than any chain has: the regression for the discount factor is not wanted.
     let settings = ParitySettings { discount: Some(discount), pairs_min: usize::MAX, ..*settings };
     let mut pricer = Pricer::new(Scheme::Fast);
-    let mut moved = f64::INFINITY;
+    let (mut moved, mut bar) = (f64::INFINITY, f64::INFINITY);
     for rounds in 1..=ROUNDS_MAX {
         let european = without_exercise_premium(pairs, |strike, right, price| {
             let inputs = IvInputs {
@@ -85,9 +93,15 @@ pub fn implied_forward_of_american(
         })?;
         let next = terms.rate - libm::log(forward.forward / terms.spot) / terms.years;
         moved = (next - carry_yield).abs();
-        carry_yield = finite("implied yield", next)?;
+        carry_yield = carry("implied yield", next)?;
         if moved < 1e-9 {
             return Ok(AmericanForward { forward, carry_yield, rounds });
+        }
+        if rounds % HALVING_ROUNDS == 0 {
+            if moved > 0.5 * bar {
+                break;
+            }
+            bar = moved;
         }
     }
     Err(ModelError::NoConvergence { what: "forward of American options", residual: moved })
@@ -137,6 +151,10 @@ mod tests {
         };
         assert!(with(AmericanTerms { spot: f64::NAN, ..terms }));
         assert!(with(AmericanTerms { years: 0.0, ..terms }));
+        assert!(with(AmericanTerms { rate: -5.1, ..terms }));
+        assert!(with(AmericanTerms { yield_guess: 1e10, ..terms }));
+        // A forward a thousand times the spot within minutes.
+        assert!(with(AmericanTerms { spot: 0.1, years: 1e-5, ..terms }));
         assert!(implied_forward_of_american(&[], &terms, &ParitySettings::default()).is_err());
     }
 }
