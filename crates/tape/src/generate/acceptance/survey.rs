@@ -379,8 +379,8 @@ impl Survey {
             Figure::new(
                 "random trades at natural plus spread, standard errors",
                 self.random.natural_in_errors(),
-                -3.0,
-                3.0,
+                -2.0,
+                2.0,
             ),
             Figure::new("random trades at natural, mean per share", self.random.natural(), -1.0, -0.01),
             Figure::new("hedged straddle less gamma P&L, over premium", gap, 0.0, 0.25),

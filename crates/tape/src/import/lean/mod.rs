@@ -26,7 +26,7 @@
 //! - Bars that end outside the regular session carry `EXTENDED`; the bar that ends at the close is
 //!   regular, the one that ends at the open is not. Options follow their class's hours (16:15 for
 //!   index options), equities and indices the stock market's.
-//! - Session phases are the stock market's, for each date with data; [`futures`] has those of futures.
+//! - Session phases are the stock market's, for each date with data; the `futures` module has those of futures.
 //! - An instrument is defined at the New York midnight that begins the first date on which the
 //!   source has a file of it: underlyings first, then options by symbol as requested, expiry,
 //!   strike and right (call first).
