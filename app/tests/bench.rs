@@ -85,8 +85,8 @@ fn latency_writes_its_histograms_and_its_picture() {
     assert_eq!(
         stages,
         [
-            "sync", "hiccup", "bare", "late", "queue", "loop", "journal", "gate", "bytes", "decide", "came",
-            "event", "order", "echo", "wire", "durable", "disk"
+            "sync", "busy", "hiccup", "bare", "late", "queue", "loop", "journal", "gate", "bytes", "decide",
+            "came", "event", "order", "echo", "wire", "durable", "disk"
         ]
     );
     for name in ["order.p99", "order.p99.bare", "wire.p50.echo", "wire.p99.echo", "durable.p50"] {

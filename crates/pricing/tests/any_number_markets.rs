@@ -7,6 +7,8 @@ use onetape_pricing::chain::live::{ChainPricer, ExpirySeries, ExpiryTerms};
 use onetape_pricing::chain::skew::strike_of_delta;
 use onetape_pricing::checks::{Band, ChainQuote, SliceTerms, outliers, slice_violations};
 use onetape_pricing::finite_difference::Exercise;
+use onetape_pricing::forward::american::{AmericanTerms, implied_forward_of_american};
+use onetape_pricing::forward::{ParityPair, ParitySettings};
 use onetape_pricing::heston::calibrate::{Bounds, VolQuote, calibrate, calibrate_bates};
 use onetape_pricing::heston::{Bates, Heston, Market};
 use onetape_pricing::mc::model::Gbm;
@@ -67,6 +69,16 @@ proptest! {
         }
         let mut columns = RiskColumns { price: columns.price, delta: columns.delta, gamma: columns.gamma, vega: columns.vega, theta: columns.theta, rho: columns.rho };
         prop_assert!(bsm::batch::risk(&options, &mut columns).is_ok());
+    }
+
+    #[test]
+    fn forwards_of_american_pairs(n in numbers()) {
+        let terms = AmericanTerms { spot: n[0], years: n[1], rate: n[2], yield_guess: n[3] };
+        let wild = ParityPair { strike: n[4], call: (n[5], n[6]), put: (n[7], n[8]) };
+        let pair = ParityPair { strike: 1.0, call: (0.1, 0.1 + n[9]), put: (0.1, 0.1 + n[10]) };
+        if let Ok(found) = implied_forward_of_american(&[wild, pair], &terms, &ParitySettings::default()) {
+            prop_assert!(found.forward.forward > 0.0 && found.carry_yield.is_finite());
+        }
     }
 
     #[test]

@@ -153,13 +153,17 @@ pub fn latency(plan: &LatencyPlan, progress: &mut dyn FnMut(&str)) -> Result<Lat
     let Turns { hiccup, bare, stages: found, released, echo, wire, ratios } = turns;
     progress("orders that wait for the disk, over loopback, between bare syncs");
     // The disk's own cost drifts: it is taken before and after.
-    let mut sync = syncs(folder.path())?;
+    let between = Duration::from_secs(1).mul_f64(durable.order_every as f64 / durable.rate.max(1) as f64);
+    let mut sync = syncs(folder.path(), between)?;
+    let mut busy = syncs(folder.path(), Duration::ZERO)?;
     let (waited, at_gate) =
         loopback::run(&durable, &Paced::of(&durable), Over::Live(&folder.path().join("durable")))?;
-    sync.add(syncs(folder.path())?).expect(BOUNDS);
+    sync.add(syncs(folder.path(), between)?).expect(BOUNDS);
+    busy.add(syncs(folder.path(), Duration::ZERO)?).expect(BOUNDS);
     let disk = at_gate.map_or_else(histogram, |released| released.gate);
     let stages = vec![
-        Stage::new("sync", "calibration: two bare syncs of a file", sync),
+        Stage::new("sync", "calibration: two bare syncs of a file, as often as orders come", sync),
+        Stage::new("busy", "calibration: two bare syncs of a file, one pair after the other", busy),
         Stage::new("hiccup", "calibration: a thread that only waits", hiccup),
         Stage::new("bare", "calibration: planned → taken, nothing done", bare),
         Stage::new("late", "planned → sent", found.late),
@@ -208,7 +212,7 @@ mod tests {
             let events = match stage.name {
                 "gate" | "bytes" | "decide" | "came" | "order" | "echo" | "wire" | "durable" | "disk" => 40,
                 "journal" => stage.count.max(40),
-                "sync" => 2 * super::super::paced::SYNC_PAIRS as u64,
+                "sync" | "busy" => 2 * super::super::paced::SYNC_PAIRS as u64,
                 _ => 2_000,
             };
             assert_eq!(stage.count, events, "{}", stage.name);

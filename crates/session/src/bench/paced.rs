@@ -145,12 +145,14 @@ pub(super) fn bare(plan: &LatencyPlan, records: &[Record]) -> Histogram<u64> {
     }
 }
 
-/// Pairs of syncs of a file beside the journal: what an order waits for at the least when it waits for the disk.
-pub(super) fn syncs(folder: &Path) -> Result<Histogram<u64>, RunError> {
+/// Pairs of syncs of a file beside the journal, one begun every so often: what an order waits for at the least when it
+/// waits for the disk. A device that has been idle as long as between two orders answers later than one that is busy.
+pub(super) fn syncs(folder: &Path, every: Duration) -> Result<Histogram<u64>, RunError> {
     let path = folder.join("syncs");
     let failed = |e| RunError::io(&path, e);
     let (mut pairs, mut file) = (histogram(), File::create(&path).map_err(failed)?);
     for _ in 0..SYNC_PAIRS {
+        std::thread::sleep(every);
         let started = Instant::now();
         for _ in 0..2 {
             file.write_all(&[0x5a; 512]).map_err(failed)?;

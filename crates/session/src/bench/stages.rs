@@ -156,7 +156,8 @@ pub(super) fn rows(stages: &[Stage], ratios: &[Ratios], durability: Durability) 
         Row::cost("wire.p99", "over loopback: market bytes → order bytes, p99", us("wire", 2), "µs", None),
         Row::cost("wire.p50.echo", "  p50 ÷ that of the bare echo", wire(0), "×", times(2.0)),
         Row::cost("wire.p99.echo", "  p99 ÷ that of the bare echo", wire(1), "×", times(3.0)),
-        Row::context("sync.p50", "two bare syncs, p50", us("sync", 0), "µs"),
+        Row::context("sync.p50", "two bare syncs, as often as orders come, p50", us("sync", 0), "µs"),
+        Row::context("busy.p50", "two bare syncs, one pair after the other, p50", us("busy", 0), "µs"),
         Row::cost("durable.p50", "over loopback, durability order, p50", us("durable", 0), "µs", disk),
         Row::cost("durable.p99", "over loopback, durability order, p99", us("durable", 2), "µs", None),
     ]
