@@ -210,3 +210,15 @@ fn leisen_reimer_keeps_small_probabilities() {
     let price = lattice::price(&i, Right::Put, Exercise::American, Lattice::LeisenReimer, 2);
     assert!((price / 5.276_627_736_508_167e-12 - 1.0).abs() < 1e-13, "{price:e}");
 }
+
+/// A European twin whose volatility is zero, or no number, must not be doubled for ever.
+#[test]
+fn volatilities_over_ages_end() {
+    for years in [1e20, 1e200, 1e300, f64::MAX] {
+        for (price, strike) in [(0.5, 1.0), (1e-9, 1.0), (1e-300, 1.0), (1e-300, 1e-300), (5e-324, 1e300)] {
+            let inputs = IvInputs { price, spot: 1.0, strike, years, rate: 0.0, dividend_yield: 0.0 };
+            let found = Pricer::new(Scheme::Fast).implied_vol(&inputs, Right::Call);
+            assert!(found.as_ref().is_ok_and(|vol| *vol > 0.0) || found.is_err(), "{inputs:?} {found:?}");
+        }
+    }
+}

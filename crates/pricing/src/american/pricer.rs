@@ -226,11 +226,13 @@ impl Pricer {
         }
         let mut gap = |vol: f64| self.price(&at(vol), right) - target;
         // An American option is worth at least its European twin, so the twin's volatility is too high.
-        let (mut low, mut high) = (VOL_LEAST, bsm::implied_vol(inputs, right).unwrap_or(0.5));
-        low = f64::min(low, 0.5 * high);
+        // Over ages the twin's volatility may vanish: no doubling would leave zero.
+        let twin = bsm::implied_vol(inputs, right).ok().filter(|vol| *vol > 0.0);
+        let mut high = twin.unwrap_or(0.5);
+        let mut low = f64::min(VOL_LEAST, 0.5 * high);
         let mut gap_high = gap(high);
         while gap_high.is_nan() || gap_high < 0.0 {
-            (low, high) = (high, 2.0 * high);
+            (low, high) = (high, f64::max(2.0 * high, VOL_LEAST));
             if high > VOL_MOST {
                 return Err(IvError::AboveMaximum { price: target, maximum: gap_high + target });
             }
